@@ -1,0 +1,102 @@
+"""The library's front: the connector, the run, the report. The command line uses nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+
+from diagnose.connector import Connector
+from diagnose.context import Context, default_resolver
+from diagnose.errors import UsageError
+from diagnose.events import Event, RunFinished
+from diagnose.model import Report
+from diagnose.options import Options
+from diagnose.pipeline import Run
+from diagnose.redact import Redactor
+from diagnose.step import Step
+from diagnose.wire.recorder import Recorder
+from diagnose.wire.resolver import Resolver
+
+__all__ = ["diagnose", "diagnose_sync", "start", "stream"]
+
+
+def start(
+    connector: Connector | str,
+    *,
+    options: Options | None = None,
+    environ: Mapping[str, str] | None = None,
+    resolver: Resolver | None = None,
+    steps: tuple[Step, ...] | None = None,
+) -> Run:
+    """Prepare a run without sending anything.
+
+    ``connector`` may be a URL; ``environ`` (default: the process's) resolves references and proxies;
+    ``steps`` replaces the eleven. Raises UsageError for input that cannot be used.
+    """
+    if isinstance(connector, str):
+        connector = Connector(url=connector)
+    environ = dict(os.environ if environ is None else environ)
+    redactor = Redactor()
+    redactor.register(*connector.secrets(environ))
+    if steps is None:
+        from diagnose_checks import STEPS
+
+        steps = STEPS
+    context = Context(
+        connector=connector,
+        options=options or Options(),
+        environ=environ,
+        redactor=redactor,
+        recorder=Recorder(),
+        resolver=resolver or default_resolver(connector),
+    )
+    return Run(ctx=context, steps=steps)
+
+
+async def stream(
+    connector: Connector | str,
+    *,
+    options: Options | None = None,
+    environ: Mapping[str, str] | None = None,
+    resolver: Resolver | None = None,
+) -> AsyncIterator[Event]:
+    """Diagnose and give each event as it happens; the last one is RunFinished. Raises UsageError."""
+    run = start(connector, options=options, environ=environ, resolver=resolver)
+    async with aclosing(run.events()) as events:
+        async for event in events:
+            yield event
+
+
+async def diagnose(
+    connector: Connector | str,
+    *,
+    options: Options | None = None,
+    environ: Mapping[str, str] | None = None,
+    resolver: Resolver | None = None,
+) -> Report:
+    """Walk the eleven steps and return the report. Raises UsageError, and nothing a server can cause."""
+    async for event in stream(connector, options=options, environ=environ, resolver=resolver):
+        if isinstance(event, RunFinished):
+            return event.report
+    raise AssertionError("a run ends with RunFinished")
+
+
+def diagnose_sync(
+    connector: Connector | str,
+    *,
+    options: Options | None = None,
+    environ: Mapping[str, str] | None = None,
+    resolver: Resolver | None = None,
+) -> Report:
+    """The blocking twin of :func:`diagnose`. Raises UsageError, also inside a running event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(diagnose(connector, options=options, environ=environ, resolver=resolver))
+    raise UsageError(
+        "CFG006",
+        "diagnose_sync was called inside a running event loop",
+        hint="await diagnose(...) there",
+    )

@@ -1,0 +1,198 @@
+"""Credentials: how a connector proves who it is, in the terms of RFC 6749, 6750 and 7617.
+
+A credential says which headers and query parameters it adds; it does not send anything. Whoever sends
+them asks :func:`diagnose.connector.model.Connector.authorize` with the target URL and gets nothing for a
+foreign origin.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from diagnose.connector.secret import Secret
+from diagnose.errors import UsageError
+
+__all__ = [
+    "ApiKeyCredential",
+    "Applied",
+    "BasicCredential",
+    "BearerCredential",
+    "Credential",
+    "HeadersCredential",
+    "NoCredential",
+    "OAuth2Credential",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What a credential adds to a request. The repr hides every value."""
+
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    token: str | None = field(default=None, repr=False)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every string that must not be printed."""
+        return (*self.headers.values(), *self.query.values(), *((self.token,) if self.token else ()))
+
+
+class _Base(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
+
+    def apply(self, environ: Mapping[str, str]) -> Applied:
+        """Resolve the references and say what is added. Raises UsageError."""
+        raise NotImplementedError
+
+    def describe(self) -> dict[str, Any]:
+        """What may be shown of it: kind, source and expiry, never the value."""
+        return {"type": self.type}  # type: ignore[attr-defined]  # every subclass has its discriminator
+
+
+class NoCredential(_Base):
+    """The connector sends none."""
+
+    type: Literal["none"] = "none"
+
+    def apply(self, environ: Mapping[str, str]) -> Applied:
+        return Applied()
+
+
+class BearerCredential(_Base):
+    """``Authorization: Bearer <token>`` (RFC 6750 2.1)."""
+
+    type: Literal["bearer"] = "bearer"
+    token: Secret
+
+    def apply(self, environ: Mapping[str, str]) -> Applied:
+        token = header_safe(self.token.resolve(environ, where="bearer token"), "bearer token")
+        return Applied(headers={"Authorization": f"Bearer {token}"}, token=token)
+
+    def describe(self) -> dict[str, Any]:
+        return {"type": self.type, "sent_in": "Authorization header", "source": _source(self.token)}
+
+
+class BasicCredential(_Base):
+    """``Authorization: Basic`` with user name and password (RFC 7617)."""
+
+    type: Literal["basic"] = "basic"
+    username: str
+    password: Secret
+
+    def apply(self, environ: Mapping[str, str]) -> Applied:
+        password = self.password.resolve(environ, where="basic password")
+        pair = base64.b64encode(f"{self.username}:{password}".encode()).decode()
+        return Applied(headers={"Authorization": f"Basic {pair}"}, token=password)
+
+    def describe(self) -> dict[str, Any]:
+        return {"type": self.type, "sent_in": "Authorization header", "source": _source(self.password)}
+
+
+class ApiKeyCredential(_Base):
+    """A static key in a header or in the query; the words are those of OpenAPI's ``apiKey``."""
+
+    type: Literal["api_key"] = "api_key"
+    name: str
+    location: Literal["header", "query"] = Field(default="header", alias="in")
+    prefix: str = ""
+    value: Secret
+
+    def apply(self, environ: Mapping[str, str]) -> Applied:
+        value = header_safe(self.value.resolve(environ, where=f"API key {self.name}"), f"API key {self.name}")
+        if self.location == "query":
+            return Applied(query={self.name: self.prefix + value}, token=value)
+        return Applied(headers={self.name: self.prefix + value}, token=value)
+
+    def describe(self) -> dict[str, Any]:
+        return {"type": self.type, "sent_in": f"{self.location} {self.name}", "source": _source(self.value)}
+
+
+class HeadersCredential(_Base):
+    """Any set of static headers that together are the credential."""
+
+    type: Literal["headers"] = "headers"
+    headers: dict[str, Secret]
+
+    def apply(self, environ: Mapping[str, str]) -> Applied:
+        return Applied(
+            headers={
+                name: header_safe(value.resolve(environ, where=f"header {name}"), f"header {name}")
+                for name, value in self.headers.items()
+            }
+        )
+
+    def describe(self) -> dict[str, Any]:
+        return {"type": self.type, "sent_in": "headers " + ", ".join(sorted(self.headers))}
+
+
+class OAuth2Credential(_Base):
+    """An OAuth access token, with what is needed to judge it without spending it.
+
+    ``expires_at`` is absolute: a relative lifetime loses its meaning once it is stored. A refresh token is
+    held for the report alone; a diagnosis never uses it, because rotation would log the runtime out.
+    """
+
+    type: Literal["oauth2"] = "oauth2"
+    access_token: Secret
+    token_type: str = "Bearer"
+    refresh_token: Secret | None = None
+    expires_at: datetime | None = None
+    scope: str | None = None
+    issuer: str | None = None
+    client_id: str | None = None
+
+    def apply(self, environ: Mapping[str, str]) -> Applied:
+        token = header_safe(self.access_token.resolve(environ, where="access token"), "access token")
+        return Applied(headers={"Authorization": f"{self.token_type} {token}"}, token=token)
+
+    def describe(self) -> dict[str, Any]:
+        shown: dict[str, Any] = {
+            "type": self.type,
+            "sent_in": "Authorization header",
+            "source": _source(self.access_token),
+            "has_refresh_token": self.refresh_token is not None,
+        }
+        if self.expires_at is not None:
+            shown["expires_at"] = self.expires_at.astimezone(UTC).isoformat()
+        return shown
+
+
+Credential = Annotated[
+    NoCredential
+    | BearerCredential
+    | BasicCredential
+    | ApiKeyCredential
+    | HeadersCredential
+    | OAuth2Credential,
+    Field(discriminator="type"),
+]
+
+
+def header_safe(value: str, where: str) -> str:
+    """``value`` as it may stand in a header. Raises UsageError CFG007, without quoting the value."""
+    if value != value.strip() or any(ord(char) < 0x21 and char != " " or ord(char) == 0x7F for char in value):
+        raise UsageError(
+            "CFG007",
+            "the value has white space, a line break or a control character in or around it",
+            where=where,
+            hint="remove it; a token copied from a file often ends in a newline: use $(tr -d '\\n' < FILE)",
+        )
+    if not value.isascii():
+        raise UsageError(
+            "CFG007",
+            "the value has a character outside ASCII, which no HTTP header may carry",
+            where=where,
+            hint="copy it again from its source; quotes and dashes that an editor made curly are the usual cause",
+        )
+    return value
+
+
+def _source(secret: Secret) -> str:
+    names = secret.references
+    return "environment " + ", ".join(names) if names else "literal"

@@ -1,0 +1,212 @@
+"""The connector: one object that opens the production session and feeds the diagnosis.
+
+Pydantic only; importing it pulls in neither mcp nor httpx2. The words are those of the field: RFC 6749
+for credentials, ``server.json`` of the MCP registry for transports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from diagnose.connector.address import Endpoint, Origin, origin_of, parse_endpoint
+from diagnose.connector.credential import Applied, BasicCredential, Credential, NoCredential, header_safe
+from diagnose.connector.secret import Secret
+from diagnose.errors import UsageError
+
+if TYPE_CHECKING:
+    import mcp
+
+__all__ = ["Connector", "HttpTransport", "NetworkSettings", "SampleCall", "Source", "ToolPolicy"]
+
+_RESERVED = frozenset({"host", "content-length", "transfer-encoding", "connection"})
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class HttpTransport(_Part):
+    """An endpoint over HTTP.
+
+    ``streamable-http`` and ``sse`` (HTTP+SSE, 2024-11-05) are what a configuration declares; ``auto`` is an
+    address that nobody declared a transport for, and takes whichever of the two answers.
+    """
+
+    type: Literal["auto", "streamable-http", "sse"] = "auto"
+    url: str
+
+    @field_validator("url")
+    @classmethod
+    def _usable(cls, value: str) -> str:
+        return parse_endpoint(value).url
+
+    @property
+    def origin(self) -> Origin:
+        return origin_of(self.url)
+
+
+class ToolPolicy(_Part):
+    """Which tools the runtime offers; the sample call never leaves it."""
+
+    include: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] = ()
+    requires_confirmation: tuple[str, ...] = ()
+
+    def allows(self, name: str) -> bool:
+        return name not in self.exclude and (self.include is None or name in self.include)
+
+
+class NetworkSettings(_Part):
+    """How the runtime reaches the endpoint; what is unset is taken from the environment as httpx2 does."""
+
+    ca_bundle: Path | None = None
+    client_certificate: Path | None = None
+    client_key: Path | None = None
+    proxy: str | None = None
+    trust_env: bool = True
+    resolver: str | None = None
+    resolve: Mapping[str, str] = {}
+
+
+class SampleCall(_Part):
+    """The tool and the arguments with which step 10 may call it."""
+
+    tool: str
+    arguments: Mapping[str, Any] = {}
+
+
+class Source(_Part):
+    """Where this connector was defined, for messages that say where to fix it."""
+
+    format: str = "command line"
+    file: str | None = None
+    line: int | None = None
+    pointer: str | None = None
+
+    def __str__(self) -> str:
+        if self.file is None:
+            return self.format
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+class Connector(_Part):
+    """A named way to reach one MCP server: transport, headers, credential, tool policy, network.
+
+    ``Connector(url="https://mcp.example.com/mcp")`` is enough; userinfo in the URL becomes a Basic
+    credential, as the runtime would send it.
+    """
+
+    name: str = Field(min_length=1)
+    transport: Annotated[HttpTransport, Field()]
+    headers: Mapping[str, Secret] = {}
+    credential: Credential = NoCredential()
+    tools: ToolPolicy = ToolPolicy()
+    network: NetworkSettings = NetworkSettings()
+    era: Literal["auto", "legacy", "modern"] = "auto"
+    sample: SampleCall | None = None
+    source: Source = Source()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_url(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or "url" not in values:
+            return values
+        given = dict(values)
+        endpoint = parse_endpoint(str(given.pop("url")))
+        given.setdefault("transport", {"url": endpoint.url})
+        given.setdefault("name", str(endpoint.origin).partition("://")[2])
+        if endpoint.username is not None and "credential" not in given:
+            given["credential"] = BasicCredential(
+                username=endpoint.username, password=Secret(endpoint.password or "")
+            )
+        return given
+
+    if TYPE_CHECKING:  # the short form that `_from_url` accepts, for type checkers
+
+        def __init__(
+            self,
+            *,
+            url: str = ...,
+            name: str = ...,
+            transport: HttpTransport = ...,
+            headers: Mapping[str, Secret | str] = ...,
+            credential: Any = ...,
+            tools: ToolPolicy = ...,
+            network: NetworkSettings = ...,
+            era: Literal["auto", "legacy", "modern"] = ...,
+            sample: SampleCall | None = ...,
+            source: Source = ...,
+        ) -> None: ...
+
+    @field_validator("headers")
+    @classmethod
+    def _no_reserved_header(cls, value: Mapping[str, Secret]) -> Mapping[str, Secret]:
+        for name in value:
+            if name.lower() in _RESERVED:
+                raise UsageError(
+                    "CFG004",
+                    f"the header {name} is set by HTTP itself",
+                    hint="leave it out; --resolve HOST:PORT:IP sends the request for one host to another address",
+                )
+        return value
+
+    @property
+    def url(self) -> str:
+        return self.transport.url
+
+    @property
+    def origin(self) -> Origin:
+        return self.transport.origin
+
+    def plain_headers(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """The connector's own headers, resolved. Raises UsageError."""
+        return {
+            name: header_safe(value.resolve(environ, where=f"header {name}"), f"header {name}")
+            for name, value in self.headers.items()
+        }
+
+    def authorize(self, url: str, environ: Mapping[str, str]) -> Applied:
+        """What the credential and the headers add to a request to ``url``: nothing for a foreign origin.
+
+        This is the only function that lets a credential out. Raises UsageError for an unset reference.
+        """
+        if origin_of(url) != self.origin:
+            return Applied()
+        applied = self.credential.apply(environ)
+        return Applied(
+            headers={**self.plain_headers(environ), **applied.headers}, query=applied.query, token=applied.token
+        )
+
+    def secrets(self, environ: Mapping[str, str]) -> tuple[str, ...]:
+        """Every resolved value that must not be printed. Raises UsageError."""
+        applied = self.credential.apply(environ)
+        refresh = getattr(self.credential, "refresh_token", None)
+        return (
+            *applied.secrets(),
+            *(value for name, value in self.plain_headers(environ).items() if self._is_secret(name)),
+            *((refresh.resolve(environ, where="refresh token"),) if refresh is not None else ()),
+        )
+
+    def _is_secret(self, name: str) -> bool:
+        # A header is a secret when it says so or when its value was not written in the open.
+        marked = ("authorization", "cookie", "key", "token", "secret", "password", "credential", "session")
+        return bool(self.headers[name].references) or any(word in name.lower() for word in marked)
+
+    def connect(self) -> AbstractAsyncContextManager[mcp.Client]:
+        """Open the production session with the official SDK: same URL, headers, trust, proxy, credential.
+
+        Imports ``mcp``, which costs about a second. Raises UsageError for an unset reference.
+        """
+        from diagnose.connector.runtime import open_session
+
+        return open_session(self)
+
+
+def endpoint_of(connector: Connector) -> Endpoint:
+    """The connector's URL in its parts."""
+    return parse_endpoint(connector.url)

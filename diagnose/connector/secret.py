@@ -1,0 +1,86 @@
+"""Secrets as references: a configuration says where a secret is, not what it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from diagnose.errors import UsageError
+
+__all__ = ["Secret"]
+
+_REFERENCE = re.compile(r"\$\{env:([^}]*)\}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Secret:
+    """A literal, or a template with references such as ``Bearer ${env:TOKEN}``.
+
+    It prints as its references or as ``***`` and never as its value; only :meth:`resolve` gives that.
+    """
+
+    __slots__ = ("_template",)
+
+    def __init__(self, template: str) -> None:
+        self._template = template
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The names of the environment variables that the template refers to."""
+        return tuple(_REFERENCE.findall(self._template))
+
+    def resolve(self, environ: Mapping[str, str], *, where: str) -> str:
+        """The value. Raises UsageError CFG003 where a variable is unset or empty, CFG009 for a bad name."""
+
+        def value(match: re.Match[str]) -> str:
+            name = match.group(1)
+            if not _NAME.fullmatch(name):
+                raise UsageError(
+                    "CFG009",
+                    f"the reference ${{env:{name}}} holds no variable name",
+                    where=where,
+                    hint="write it as ${env:NAME} with letters, digits and underscores",
+                )
+            if not environ.get(name):
+                state = "is empty" if name in environ else "is not set"
+                raise UsageError(
+                    "CFG003",
+                    f"the environment variable {name} {state}",
+                    where=where,
+                    hint=f"set it where this command runs: export {name}=...",
+                )
+            return environ[name]
+
+        return _REFERENCE.sub(value, self._template)
+
+    def __str__(self) -> str:
+        # Only a template that is nothing but a reference and a scheme word may be shown as it is.
+        bare = _REFERENCE.sub("", self._template).strip()
+        return self._template if self.references and bare in ("", "Bearer", "Basic", "Token") else "***"
+
+    def __repr__(self) -> str:
+        return f"Secret({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._template == self._template
+
+    def __hash__(self) -> int:
+        return hash(self._template)
+
+    def __bool__(self) -> bool:
+        return bool(self._template)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from_text = core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
+        return core_schema.json_or_python_schema(
+            json_schema=from_text,
+            python_schema=core_schema.union_schema([core_schema.is_instance_schema(cls), from_text]),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                str, return_schema=core_schema.str_schema()
+            ),
+        )

@@ -1,0 +1,147 @@
+"""What a check is given: the connector, the wire, the clock. Nothing it needs comes from elsewhere."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from diagnose.connector import Connector
+from diagnose.connector.address import Origin
+from diagnose.options import Options
+from diagnose.redact import Redactor
+from diagnose.step import Evidence, Finding
+from diagnose.wire.recorder import Recorder
+from diagnose.wire.resolver import NameserverResolver, PinnedResolver, Resolver, SystemResolver
+
+__all__ = ["Context", "default_resolver"]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(kw_only=True)
+class Context:
+    """One run's world. Tests replace one field and patch nothing.
+
+    ``common`` are the template arguments that every finding of the run may use.
+    """
+
+    connector: Connector
+    options: Options
+    environ: Mapping[str, str]
+    redactor: Redactor
+    recorder: Recorder
+    resolver: Resolver
+    clock: Callable[[], datetime] = _now
+    monotonic: Callable[[], float] = time.monotonic
+    random: random.Random = field(default_factory=random.SystemRandom)
+    closing: AsyncExitStack = field(default_factory=AsyncExitStack)
+    clock_skew_s: float | None = None
+    trust_store: str | None = None
+    proxies: dict[str, str] = field(default_factory=dict)
+    transport_name: str | None = None
+    step_id: str = ""
+    _findings: list[Finding] = field(default_factory=list)
+    _not_applicable: str | None = None
+    _until: float = float("inf")
+
+    @property
+    def origin(self) -> Origin:
+        return self.connector.origin
+
+    def warn(
+        self,
+        code: str,
+        *evidence: Evidence,
+        confidence: str | None = None,
+        actor: str | None = None,
+        severity: str | None = None,
+        where: str | None = None,
+        ruled_out: tuple[str, ...] = (),
+        exchange: int | None = None,
+        **args: object,
+    ) -> None:
+        """Add a finding that does not end the step: a warning or a note, as its page says."""
+        self._findings.append(
+            Finding(
+                code=code,
+                args=args,
+                evidence=evidence,
+                confidence=confidence,
+                actor=actor,
+                severity=severity,
+                where=where,
+                ruled_out=ruled_out,
+                exchange=exchange,
+            )
+        )
+
+    def not_applicable(self, reason: str) -> None:
+        """Say that this step has no meaning for this connector; the check still returns its facts."""
+        self._not_applicable = reason
+
+    def time_left(self) -> float:
+        """Seconds until the current step's deadline."""
+        return max(self._until - self.monotonic(), 0.0)
+
+    def begin(self, step_id: str, until: float) -> None:
+        """Start collecting for a step; called by the pipeline."""
+        self.step_id = step_id
+        self._findings, self._not_applicable, self._until = [], None, until
+
+    def collected(self) -> tuple[list[Finding], str | None]:
+        """What the step added; called by the pipeline."""
+        return self._findings, self._not_applicable
+
+    def common(self) -> dict[str, Any]:
+        """Template arguments that every finding may use."""
+        return {
+            "url": self.connector.url,
+            "origin": str(self.origin),
+            "host": self.origin.host,
+            "port": self.origin.port,
+            "connector": self.connector.name,
+        }
+
+
+def default_resolver(connector: Connector) -> Resolver:
+    """The resolver that the connector's network settings ask for."""
+    network = connector.network
+    base: Resolver = SystemResolver()
+    if network.resolver is not None:
+        ip, port = split_resolver(network.resolver)
+        base = NameserverResolver(ip, port)
+    return PinnedResolver(network.resolve, base) if network.resolve else base
+
+
+def split_resolver(text: str) -> tuple[str, int]:
+    """``IP[:PORT]`` of a name server. Raises UsageError CFG010."""
+    import ipaddress
+
+    from diagnose.errors import UsageError
+
+    host, port = text, "53"
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        port = rest.lstrip(":") or "53"
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    try:
+        ipaddress.ip_address(host)
+        number = int(port)
+        if not 0 < number < 65536:
+            raise ValueError
+    except ValueError:
+        raise UsageError(
+            "CFG010",
+            f"the name server {text!r} is not an address",
+            where="--resolver",
+            hint="write it as IP or IP:PORT, such as 1.1.1.1 or [2606:4700::1111]:53",
+        ) from None
+    return host, number

@@ -1,0 +1,113 @@
+"""From a raised finding to a printed one: page templates filled in, reproduction line added, redacted."""
+
+from __future__ import annotations
+
+import shlex
+import string
+from collections.abc import Mapping
+from typing import Any
+
+from diagnose import model
+from diagnose.catalogue import Page, page
+from diagnose.context import Context
+from diagnose.display import display
+from diagnose.step import Evidence, Finding
+from diagnose.wire.recorder import Recorded
+
+__all__ = ["curl", "printed"]
+
+_LONGEST_ARGUMENT = 400
+
+
+class _Template(string.Formatter):
+    """``str.format`` over our own templates; a value is shown as text and never formatted again."""
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
+        return kwargs[field_name], field_name  # no attribute and no index access
+
+
+def printed(finding: Finding, ctx: Context, *, ruled_out: tuple[str, ...] = ()) -> model.Finding:
+    """The finding as the report holds it. Raises KeyError for a missing template argument (our bug)."""
+    entry = page(finding.code)
+    values = {
+        name: display(str(value), limit=_LONGEST_ARGUMENT)
+        for name, value in {**ctx.common(), **finding.args}.items()
+    }
+
+    def fill(template: str) -> str:
+        return _Template().vformat(template, (), values).strip()
+
+    raw = {
+        "code": entry.code,
+        "name": entry.name,
+        "severity": finding.severity or entry.severity,
+        "side": entry.side,
+        "actor": finding.actor or entry.actor,
+        "confidence": finding.confidence or entry.confidence,
+        "summary": fill(entry.summary),
+        "cause": fill(entry.cause),
+        "fix": fill(entry.fix),
+        "evidence": [_evidence(item) for item in finding.evidence],
+        "where": finding.where,
+        "rule": f"{entry.rule} ({entry.spec})" if entry.spec else entry.rule,
+        "reproduce": _reproduce(finding, entry, fill, ctx),
+        "ruled_out": [*finding.ruled_out, *ruled_out],
+        "forward": fill(entry.forward) if entry.forward else None,
+    }
+    return model.Finding.model_validate(ctx.redactor.clean(raw))
+
+
+def _evidence(item: Evidence) -> dict[str, Any]:
+    return {
+        "label": item.label,
+        "expected": item.expected if item.expected is None else display(item.expected, limit=2000, layout=True),
+        "observed": item.observed if item.observed is None else display(item.observed, limit=2000, layout=True),
+        "where": item.where,
+        "exchange": item.exchange,
+    }
+
+
+def _reproduce(finding: Finding, entry: Page, fill: Any, ctx: Context) -> str | None:
+    if entry.reproduce:
+        return str(fill(entry.reproduce))
+    exchange_id = finding.exchange or next(
+        (item.exchange for item in finding.evidence if item.exchange is not None), None
+    )
+    if exchange_id is None:
+        mine = ctx.recorder.of_step(ctx.step_id)
+        exchange_id = mine[-1].id if mine else None
+    return None if exchange_id is None else curl(ctx.recorder.get(exchange_id), ctx)
+
+
+_CURL_OWN = frozenset({"host", "content-length", "connection", "accept-encoding"})
+_PLACEHOLDERS: Mapping[str, str] = {"authorization": "$DIAGNOSE_AUTHORIZATION", "cookie": "$DIAGNOSE_COOKIE"}
+
+
+def curl(exchange: Recorded, ctx: Context) -> str:
+    """One curl line that repeats an exchange, pinned to the address probed, without any secret.
+
+    A secret becomes an environment variable: ``$DIAGNOSE_AUTHORIZATION`` for the Authorization header,
+    ``$DIAGNOSE_SECRET`` for any other.
+    """
+    words = ["curl", "-sS", "-i"]
+    if exchange.method != "GET":
+        words += ["-X", exchange.method]
+    words.append(shlex.quote(ctx.redactor.text(exchange.url)))
+    network = ctx.connector.network
+    if exchange.peer and exchange.url.startswith(str(ctx.origin)) and not ctx.proxies.get("effective"):
+        words += ["--resolve", f"{ctx.origin.host}:{ctx.origin.port}:{exchange.peer}"]
+    if network.ca_bundle is not None:
+        words += ["--cacert", shlex.quote(str(network.ca_bundle))]
+    if ctx.proxies.get("effective"):
+        words += ["--proxy", shlex.quote(ctx.proxies["effective"])]
+    for name, value in exchange.request_headers:
+        if name.lower() in _CURL_OWN:
+            continue
+        shown = ctx.redactor.header(name, value)
+        if shown == value:
+            words += ["-H", shlex.quote(f"{name}: {value}")]
+        else:
+            words += ["-H", f'"{name}: {_PLACEHOLDERS.get(name.lower(), "$DIAGNOSE_SECRET")}"']
+    if exchange.request_body:
+        words += ["--data", shlex.quote(ctx.redactor.text(exchange.request_body.decode("utf-8", "replace")))]
+    return " ".join(words)

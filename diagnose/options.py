@@ -1,0 +1,42 @@
+"""What the caller asks of a run, beside the connector itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+__all__ = ["Limits", "Options"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Byte and count limits on what a server may send. All bytes are counted after decoding."""
+
+    body: int = 8 * 1024 * 1024
+    metadata: int = 256 * 1024
+    error_body: int = 64 * 1024
+    event_sdk: int = 1024 * 1024
+    """Above this the official Python SDK refuses an event; a finding, not our limit."""
+    pages: int = 50
+    tools: int = 5000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The run's settings. Times are in seconds.
+
+    ``timeout`` bounds the whole run, ``step_timeout`` each step (None: the step's own deadline).
+    """
+
+    timeout: float = 60.0
+    step_timeout: float | None = None
+    until: str | None = None
+    only: str | None = None
+    sample: Literal["auto", "never"] = "auto"
+    tool: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    confirmed_tools: frozenset[str] = frozenset()
+    deep: bool = False
+    runtime: bool = False
+    limits: Limits = Limits()

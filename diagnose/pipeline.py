@@ -1,0 +1,302 @@
+"""The run: order, deadlines, skip rules, guaranteed teardown; an async iterator of events.
+
+Facts are stored by type. A step whose needs are missing is skipped and says which step blocks it; one
+whose needs are there runs, whatever failed before it, because faults stack. A bug in one check is caught
+here, becomes BUG001 and costs that check only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import ssl
+import sys
+import time
+import traceback
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from diagnose import model
+from diagnose.context import Context
+from diagnose.errors import ExitCode, UsageError
+from diagnose.events import Event, RunFinished, RunStarted, StepFinished, StepStarted
+from diagnose.findings import printed
+from diagnose.step import Evidence, Facts, Fault, Finding, Step
+from diagnose.verdict import verdict
+
+__all__ = ["Run", "TEARDOWN_GRACE"]
+
+TEARDOWN_GRACE = 3.0
+"""Seconds that teardown may take after the run was cut short."""
+
+
+@dataclass(kw_only=True)
+class Run:
+    """One walk over the steps. Iterate :meth:`events` once; :meth:`interrupt` ends it early.
+
+    ``exit_code`` is valid when the last event has come.
+    """
+
+    ctx: Context
+    steps: tuple[Step, ...]
+    facts: dict[type[Facts], Facts] = field(default_factory=dict)
+    results: list[model.StepResult] = field(default_factory=list)
+    exit_code: ExitCode = ExitCode.PASSED
+    _running: asyncio.Timeout | None = None
+    _interrupted: bool = False
+    _out_of_time: bool = False
+    _blocked: dict[str, str | None] = field(default_factory=dict)
+
+    def interrupt(self) -> None:
+        """Stop after the step that runs now; its teardown still happens. Safe to call from a signal."""
+        self._interrupted = True
+        if self._running is not None:
+            self._running.reschedule(0)
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Walk the steps. The last event is always RunFinished; resources are closed before it comes."""
+        ctx = self.ctx
+        run_id = str(uuid.uuid4())
+        started_at = datetime.now(UTC)
+        began = time.monotonic()
+        deadline = began + ctx.options.timeout
+        wanted = self._wanted()
+        try:
+            yield RunStarted(
+                run_id=run_id, connector=ctx.connector.name, target=ctx.redactor.text(ctx.connector.url)
+            )
+            for step in self.steps:
+                started_ms = round((time.monotonic() - began) * 1000, 1)
+                skip = self._skip(step, wanted)
+                if skip is not None:
+                    result = self._skipped(step, *skip)
+                else:
+                    yield StepStarted(
+                        number=step.number, id=step.id, title=step.title, started_ms=started_ms
+                    )
+                    result = await self._run_step(step, deadline, started_ms)
+                self.results.append(result)
+                yield StepFinished(result=result)
+        finally:
+            await self._close()
+        elapsed = round((time.monotonic() - began) * 1000, 1)
+        report = self._report(run_id, started_at, elapsed)
+        yield RunFinished(report=report)
+
+    async def _close(self) -> None:
+        try:
+            async with asyncio.timeout(TEARDOWN_GRACE):
+                await self.ctx.closing.aclose()
+        except TimeoutError:
+            return  # a peer that will not let go cannot hold the report back; the process ends its sockets
+
+    def _wanted(self) -> frozenset[str]:
+        """The steps to run under ``--until`` and ``--only``: for one step, everything it needs as well."""
+        options = self.ctx.options
+        order = [step.id for step in self.steps]
+        if options.only is not None:
+            return frozenset(self._closure(options.only) | {"teardown"})
+        if options.until is not None:
+            return frozenset(order[: order.index(options.until) + 1]) | {"teardown"}
+        return frozenset(order)
+
+    def _closure(self, step_id: str) -> set[str]:
+        step = next(step for step in self.steps if step.id == step_id)
+        found = {step_id}
+        for need in step.needs:
+            giver = next(other for other in self.steps if other.gives is need)
+            found |= self._closure(giver.id)
+        return found
+
+    def _skip(self, step: Step, wanted: frozenset[str]) -> tuple[str | None, str] | None:
+        """Why a step does not run: the step that blocks it, if any, and a sentence."""
+        missing = [need for need in step.needs if need not in self.facts]
+        if step.id not in wanted:
+            return None, "not asked for"
+        if missing:
+            giver = next(other for other in self.steps if other.gives is missing[0])
+            blocker = self._blocked.get(giver.id, giver.id)
+            reason = "not asked for" if blocker is None else f"needs what {blocker} did not give"
+            return blocker, reason
+        if (self._interrupted or self._out_of_time) and not step.always:
+            return None, "interrupted" if self._interrupted else "the run's deadline had passed"
+        return None
+
+    def _skipped(self, step: Step, blocker: str | None, reason: str) -> model.StepResult:
+        self._blocked[step.id] = blocker
+        return model.StepResult(
+            number=step.number,
+            id=step.id,
+            title=step.title,
+            status="skipped",
+            blocked_by=blocker,
+            facts={"reason": reason},
+        )
+
+    async def _run_step(self, step: Step, deadline: float, started_ms: float) -> model.StepResult:
+        ctx = self.ctx
+        began = time.monotonic()
+        allowed = self._allowed(step, deadline - began)
+        ctx.begin(step.id, ctx.monotonic() + allowed)
+        faults: list[Finding] = []
+        try:
+            async with asyncio.timeout(allowed) as scope:
+                self._running = scope
+                given = await step.run(ctx, *self._arguments(step))
+                self.facts[type(given)] = given
+        except Fault as fault:
+            faults.append(fault.finding)
+            if fault.facts is not None:
+                self.facts[type(fault.facts)] = fault.facts
+        except TimeoutError:
+            if self._running is None or not self._running.expired():
+                raise
+            if not self._interrupted:
+                faults.append(self._timed_out(step, allowed, deadline))
+        except UsageError:
+            raise
+        except Exception as problem:  # the one place where our own bug becomes a finding
+            faults.append(_bug(problem))
+        finally:
+            self._running = None
+        return self._result(step, faults, started_ms, (time.monotonic() - began) * 1000)
+
+    def _allowed(self, step: Step, left: float) -> float:
+        own = self.ctx.options.step_timeout or step.deadline
+        if self._interrupted or self._out_of_time:
+            return min(own, TEARDOWN_GRACE)
+        return max(min(own, left), 0.001)
+
+    def _arguments(self, step: Step) -> list[Facts | None]:
+        return [self.facts[need] for need in step.needs] + [self.facts.get(want) for want in step.wants]
+
+    def _timed_out(self, step: Step, allowed: float, deadline: float) -> Finding:
+        exchanges = self.ctx.recorder.of_step(step.id)
+        last = exchanges[-1] if exchanges else None
+        code = step.on_timeout if isinstance(step.on_timeout, str) else step.on_timeout(last)
+        whose = "this step's deadline"
+        confidence = None
+        if time.monotonic() >= deadline:
+            self._out_of_time, whose, confidence = True, "the run's own deadline (--timeout)", "possible"
+        progress = last.progress() if last is not None else "no answer"
+        evidence = Evidence(
+            label=f"answer within {allowed:.1f} s ({whose})",
+            expected="a complete answer",
+            observed=progress,
+            exchange=last.id if last is not None else None,
+        )
+        return Finding(
+            code=code,
+            args={"seconds": f"{allowed:.1f}", "progress": progress},
+            evidence=(evidence,),
+            confidence=confidence,
+        )
+
+    def _result(
+        self, step: Step, faults: list[Finding], started_ms: float, elapsed_ms: float
+    ) -> model.StepResult:
+        ctx = self.ctx
+        added, inapplicable = ctx.collected()
+        passed = [done.title for done in self.results if done.status in ("passed", "warned")]
+        ruled_out = (f"passed before: {', '.join(passed)}",) if passed else ()
+        findings = [printed(finding, ctx, ruled_out=ruled_out) for finding in (*faults, *added)]
+        facts = self._public_facts(step)
+        if self._interrupted and not faults and step.gives not in self.facts:
+            status: model.StepStatus = "skipped"
+            facts = {**facts, "reason": "interrupted"}
+        elif any(finding.severity == "error" for finding in findings):
+            status = "failed"
+        elif inapplicable is not None:
+            status, facts = "not_applicable", {**facts, "reason": inapplicable}
+        elif any(finding.severity == "warning" for finding in findings):
+            status = "warned"
+        else:
+            status = "passed"
+        if step.gives not in self.facts:
+            self._blocked[step.id] = step.id
+        return model.StepResult(
+            number=step.number,
+            id=step.id,
+            title=step.title,
+            status=status,
+            started_ms=started_ms,
+            duration_ms=round(elapsed_ms, 1),
+            facts=ctx.redactor.clean(facts),
+            findings=findings,
+            exchanges=[exchange.id for exchange in ctx.recorder.of_step(step.id)],
+        )
+
+    def _public_facts(self, step: Step) -> dict[str, Any]:
+        given = self.facts.get(step.gives)
+        return given.public() if given is not None else {}
+
+    def _report(self, run_id: str, started_at: datetime, elapsed_ms: float) -> model.Report:
+        ctx = self.ctx
+        judged = verdict(self.results, interrupted=self._interrupted)
+        self.exit_code = self._exit_code(judged)
+        exchanges = [exchange.report(ctx.redactor) for exchange in ctx.recorder.exchanges]
+        return model.Report(
+            tool=model.Tool(name="connector-diagnose", version=_version("connector-diagnose") or "0"),
+            run=model.Run(
+                id=run_id,
+                started_at=started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                duration_ms=elapsed_ms,
+            ),
+            connector=model.ConnectorSummary(
+                name=str(ctx.redactor.clean(ctx.connector.name)),
+                transport=ctx.transport_name or ctx.connector.transport.type,
+                url=str(ctx.redactor.clean(ctx.connector.url)),
+                source=str(ctx.connector.source),
+            ),
+            verdict=judged,
+            steps=self.results,
+            exchanges=exchanges,
+            environment=_environment(ctx),
+            redactions=ctx.redactor.count,
+        )
+
+    def _exit_code(self, judged: model.Verdict) -> ExitCode:
+        if self._interrupted:
+            return ExitCode.INTERRUPTED
+        if self._out_of_time:
+            return ExitCode.DEADLINE
+        if judged.status == "error":
+            return ExitCode.INTERNAL
+        return ExitCode.FAILED if judged.status == "failed" else ExitCode.PASSED
+
+
+def _bug(problem: Exception) -> Finding:
+    """Our own failure, with where it happened and no value of any variable."""
+    frames = traceback.extract_tb(problem.__traceback__)[-4:]
+    trail = " < ".join(
+        f"{frame.filename.replace(chr(92), '/').rpartition('/')[2]}:{frame.lineno} {frame.name}"
+        for frame in reversed(frames)
+    )
+    evidence = Evidence(label="where it happened", observed=f"{type(problem).__name__}: {trail}")
+    return Finding(code="BUG001", args={"kind": type(problem).__name__}, evidence=(evidence,))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _environment(ctx: Context) -> model.Environment:
+    proxies: Mapping[str, str] = ctx.proxies
+    return model.Environment(
+        python=sys.version.split()[0],
+        openssl=ssl.OPENSSL_VERSION,
+        platform=platform.platform(),
+        mcp=_version("mcp"),
+        httpx2=_version("httpx2"),
+        proxies={name: str(ctx.redactor.clean(value)) for name, value in proxies.items()},
+        trust_store=ctx.trust_store,
+        clock_skew_s=ctx.clock_skew_s,
+    )
+

@@ -1,0 +1,156 @@
+"""The one door: whatever leaves this program passes here first.
+
+Three layers, in this order. By value: every secret the credential model resolved is registered and
+replaced wherever it turns up, also in its base64, percent-encoded and JSON-escaped spelling. By name:
+header, query and JSON members that hold secrets by convention. By shape: strings that look like a token
+although nobody declared them. The mask has a fixed width, because a varying one leaks length.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from diagnose.display import display
+
+__all__ = ["MASK", "Redactor"]
+
+MASK = "[redacted]"
+
+# Below this a value turns up by accident in ordinary text (an "a", a port number).
+_SHORTEST = 4
+
+# The union of what the MCP Inspector and schemathesis mask by name, as substrings of the lower-case name.
+_SECRET_NAME = re.compile(
+    r"authorization|cookie|token|secret|passw|api[-_]?key|apikey|credential|session[-_]?key|private[-_]?key"
+    r"|assertion|x-amz-signature|signature|jwt",
+    re.IGNORECASE,
+)
+# Names that match above and hold no secret: without them half of OAuth metadata would be masked.
+_PUBLIC_NAME = re.compile(
+    r"token_(endpoint|type)|_endpoint|_supported|_uri|token_introspection|expires|max[-_]?tokens|token_count"
+    r"|signature_algorithm|cache|progress[-_]?token|estimated|tokens$|www-authenticate|tokentype|_methods?$",
+    re.IGNORECASE,
+)
+_SCHEME = re.compile(r"^(Bearer|Basic|DPoP|Digest|Token)\s+\S", re.IGNORECASE)
+_SHAPES = re.compile(
+    r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?"  # JWT
+    r"|\b(?:sk|pk|rk)[-_](?:live|test|proj|ant|or)?[-_]?[A-Za-z0-9_-]{16,}"
+    r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}"
+    r"|\bxox[abeoprs]-[A-Za-z0-9-]{10,}|\bglpat-[A-Za-z0-9_-]{16,}|\bAKIA[0-9A-Z]{16}\b"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+    re.DOTALL,
+)
+_BEARER_IN_TEXT = re.compile(r"\b(Bearer|Basic|DPoP)\s+(?=[A-Za-z0-9._~+/-]{8,}=*)(?=\S*[0-9])[A-Za-z0-9._~+/-]+=*")
+_QUERY_PAIR = re.compile(r"(?<=[?&;])([A-Za-z0-9_.-]+)=([^&#\s\"'<>]+)")
+_USERINFO = re.compile(r"(?<=://)[^/@\s\"'<>]+@")
+_JSON_MEMBER = re.compile(r'"((?:[^"\\]|\\.){1,80})"(\s*:\s*)"((?:[^"\\]|\\.)*)"')
+
+
+def _is_secret_name(name: str) -> bool:
+    return bool(_SECRET_NAME.search(name)) and not _PUBLIC_NAME.search(name)
+
+
+class Redactor:
+    """Holds the secrets of one run and cleans whatever is about to leave it."""
+
+    def __init__(self) -> None:
+        self._values: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+        self.count = 0
+
+    def register(self, *secrets: str) -> None:
+        """Make ``secrets`` unprintable in every spelling they can take."""
+        for secret in secrets:
+            for form in _spellings(secret):
+                if len(form) >= _SHORTEST:
+                    self._values.add(form)
+        longest_first = sorted(self._values, key=lambda value: (-len(value), value))
+        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+    def text(self, value: str) -> str:
+        """``value`` without secrets; characters that act on a terminal are still in it."""
+        if self._pattern is not None:
+            value = self._pattern.sub(self._masked, value)
+        if "://" in value:
+            value = _USERINFO.sub(self._masked_userinfo, value)
+        if "=" in value:
+            value = _QUERY_PAIR.sub(self._masked_pair, value)
+        if '"' in value:
+            value = _JSON_MEMBER.sub(self._masked_member, value)
+        value = _BEARER_IN_TEXT.sub(self._masked_scheme, value)
+        return _SHAPES.sub(self._masked, value)
+
+    def header(self, name: str, value: str) -> str:
+        """The value of the header ``name``, masked whole where the name says that it is secret."""
+        if _is_secret_name(name):
+            self.count += 1
+            scheme = _SCHEME.match(value)
+            return f"{scheme.group(1)} {MASK}" if scheme else MASK
+        return self.text(value)
+
+    def headers(self, pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
+        """Header pairs as the report keeps them: order and repetition preserved."""
+        return [[display(name), display(self.header(name, value))] for name, value in pairs]
+
+    def clean(self, value: Any) -> Any:
+        """A JSON-like value, deep-copied: no secret, and no character that acts."""
+        if isinstance(value, str):
+            return str(display(self.text(value), layout=True))
+        if isinstance(value, Mapping):
+            return {str(display(str(key))): self._clean_member(str(key), item) for key, item in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self.clean(item) for item in value]
+        return value
+
+    def _clean_member(self, key: str, item: Any) -> Any:
+        if isinstance(item, str) and _is_secret_name(key) and not _looks_like_reference(item):
+            self.count += 1
+            return MASK
+        return self.clean(item)
+
+    def _masked(self, _: re.Match[str]) -> str:
+        self.count += 1
+        return MASK
+
+    def _masked_userinfo(self, _: re.Match[str]) -> str:
+        self.count += 1
+        return f"{MASK}@"
+
+    def _masked_pair(self, match: re.Match[str]) -> str:
+        if not _is_secret_name(match.group(1)) and match.group(1) not in ("code", "key", "sig"):
+            return match.group()
+        self.count += 1
+        return f"{match.group(1)}={MASK}"
+
+    def _masked_member(self, match: re.Match[str]) -> str:
+        if not _is_secret_name(match.group(1)) or not match.group(3):
+            return match.group()
+        self.count += 1
+        return f'"{match.group(1)}"{match.group(2)}"{MASK}"'
+
+    def _masked_scheme(self, match: re.Match[str]) -> str:
+        self.count += 1
+        return f"{match.group(1)} {MASK}"
+
+
+def _looks_like_reference(value: str) -> bool:
+    """A reference, a mask or one plain word: what a fact says about a secret without holding one."""
+    return value.startswith("${") or value == MASK or re.fullmatch(r"[a-z][a-z ,_-]{0,60}", value) is not None
+
+
+def _spellings(secret: str) -> Iterable[str]:
+    raw = secret.encode("utf-8", "surrogateescape")
+    yield secret
+    yield quote(secret, safe="")
+    yield quote(secret)
+    yield quote_plus(secret)
+    yield json.dumps(secret)[1:-1]
+    yield base64.b64encode(raw).decode().rstrip("=")
+    yield base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    if secret.count(".") == 2:  # a JWT: its payload and signature are secret in any company
+        yield from (part for part in secret.split(".")[1:] if len(part) >= 8)

@@ -1,0 +1,221 @@
+"""What a check is, what it gets and how it says what it found.
+
+A check is ``async def name(ctx, facts...) -> Facts``. It adds findings on the way with ``ctx.warn`` and
+fails by raising :class:`Fault`. Values flow one way: facts of earlier steps come in by type, its own
+facts go out. It never prints, sleeps, retries, reads the environment or catches ``Exception``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from diagnose.wire.recorder import Recorded
+
+__all__ = [
+    "TITLES",
+    "Evidence",
+    "Facts",
+    "Fault",
+    "Finding",
+    "Rule",
+    "Step",
+    "classify",
+    "step",
+]
+
+TITLES: Mapping[str, tuple[int, str]] = {
+    "dns": (1, "DNS"),
+    "tcp": (2, "TCP"),
+    "tls": (3, "TLS"),
+    "http_reachability": (4, "HTTP reachability"),
+    "auth_discovery": (5, "Auth discovery"),
+    "token_validity": (6, "Token validity"),
+    "mcp_initialize": (7, "MCP initialize"),
+    "session_open": (8, "Session open"),
+    "list_tools": (9, "List tools"),
+    "sample_call": (10, "Sample call"),
+    "teardown": (11, "Teardown"),
+}
+"""The eleven steps: number and title by id, always in this order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was looked at, what should have been there, and what was: byte exact."""
+
+    label: str
+    observed: str | None = None
+    expected: str | None = None
+    where: str | None = None
+    exchange: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A code of the catalogue with the arguments of its templates.
+
+    ``exchange`` names the recorded request from which the reproduction line is made. ``confidence``,
+    ``actor`` and ``severity`` override the page only where this instance differs from the page's rule.
+    """
+
+    code: str
+    args: Mapping[str, object] = field(default_factory=dict)
+    evidence: tuple[Evidence, ...] = ()
+    confidence: str | None = None
+    actor: str | None = None
+    severity: str | None = None
+    where: str | None = None
+    ruled_out: tuple[str, ...] = ()
+    exchange: int | None = None
+
+
+class Facts:
+    """Base of what a step learned. Subclasses are frozen, keyword-only dataclasses.
+
+    A field whose name starts with an underscore, or whose metadata says ``report: False``, stays inside:
+    live streams, raw bodies, secrets.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    def public(self) -> dict[str, Any]:
+        """The facts as the report shows them; None values are left out."""
+        shown: dict[str, Any] = {}
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if item.name.startswith("_") or not item.metadata.get("report", True) or value is None:
+                continue
+            shown[item.name] = _plain(value)
+        return shown
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            item.name: _plain(getattr(value, item.name))
+            for item in dataclasses.fields(value)
+            if getattr(value, item.name) is not None and item.metadata.get("report", True)
+        }
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list | frozenset | set):
+        return [_plain(item) for item in value]
+    return value
+
+
+class Fault(Exception):
+    """The step failed: one decisive finding, and the facts that were learned all the same."""
+
+    def __init__(
+        self,
+        code: str,
+        *evidence: Evidence,
+        facts: Facts | None = None,
+        confidence: str | None = None,
+        actor: str | None = None,
+        where: str | None = None,
+        ruled_out: tuple[str, ...] = (),
+        exchange: int | None = None,
+        **args: object,
+    ) -> None:
+        super().__init__(code)
+        self.facts = facts
+        self.finding = Finding(
+            code=code,
+            args=args,
+            evidence=evidence,
+            confidence=confidence,
+            actor=actor,
+            where=where,
+            ruled_out=ruled_out,
+            exchange=exchange,
+        )
+
+
+Check = Callable[..., Awaitable[Facts]]
+OnTimeout = str | Callable[["Recorded | None"], str]
+"""A code, or a function from the last exchange of the step to one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One check and what the pipeline must know of it.
+
+    ``needs`` are the facts without which it cannot run; ``wants`` are passed as None where an earlier
+    step failed. ``codes`` are the prefixes it may raise besides ENV and BUG; ``on_timeout`` is the code of
+    a deadline that fires inside it.
+    """
+
+    id: str
+    run: Check
+    gives: type[Facts]
+    needs: tuple[type[Facts], ...] = ()
+    wants: tuple[type[Facts], ...] = ()
+    codes: tuple[str, ...] = ()
+    on_timeout: OnTimeout
+    deadline: float
+    always: bool = False
+
+    @property
+    def number(self) -> int:
+        return TITLES[self.id][0]
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.id][1]
+
+
+def step(
+    step_id: str,
+    *,
+    gives: type[Facts],
+    needs: tuple[type[Facts], ...] = (),
+    wants: tuple[type[Facts], ...] = (),
+    codes: tuple[str, ...],
+    on_timeout: OnTimeout,
+    deadline: float,
+    always: bool = False,
+) -> Callable[[Check], Step]:
+    """Make a check function a :class:`Step`; ``deadline`` is in seconds."""
+
+    def wrap(run: Check) -> Step:
+        return Step(
+            id=step_id,
+            run=run,
+            gives=gives,
+            needs=needs,
+            wants=wants,
+            codes=codes,
+            on_timeout=on_timeout,
+            deadline=deadline,
+            always=always,
+        )
+
+    return wrap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A row of a classification table: which exception means which code, and why."""
+
+    when: Callable[[BaseException], bool]
+    code: str
+    why: str
+    args: Callable[[BaseException], Mapping[str, object]] = lambda _: {}
+
+
+@contextmanager
+def classify(table: tuple[Rule, ...], *evidence: Evidence, **args: object) -> Iterator[None]:
+    """Turn an exception into the Fault of the first matching row; one that matches none passes through."""
+    try:
+        yield
+    except Exception as problem:  # the one choke point: what no row claims goes on as it came
+        for row in table:
+            if row.when(problem):
+                raise Fault(row.code, *evidence, **{**args, **row.args(problem)}) from problem
+        raise

@@ -1,0 +1,1 @@
+"""The one connection, stage by stage: resolver, sockets, TLS, HTTP, event streams, JSON-RPC."""

@@ -1,0 +1,137 @@
+"""Every exchange of a run: what was sent, what came back, and when; redacted when it is read out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from diagnose.display import display
+from diagnose.model import Exchange
+from diagnose.redact import Redactor
+
+__all__ = ["KEPT_BODY", "Recorded", "Recorder"]
+
+KEPT_BODY = 64 * 1024
+"""Bytes of a body that the report keeps; the rest is counted."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Recorded:
+    """One exchange while it happens. Times are in milliseconds since it began."""
+
+    id: int
+    step: str
+    method: str
+    url: str
+    request_headers: tuple[tuple[str, str], ...]
+    request_body: bytes = b""
+    status: int | None = None
+    reason: str = ""
+    http_version: str = ""
+    response_headers: tuple[tuple[str, str], ...] = ()
+    body: bytearray = field(default_factory=bytearray)
+    body_size: int = 0
+    error: str | None = None
+    began: float = field(default_factory=time.monotonic)
+    marks: dict[str, float] = field(default_factory=dict)
+    peer: str | None = None
+
+    def mark(self, name: str) -> None:
+        """Note the moment at which a phase ended."""
+        self.marks[name] = round((time.monotonic() - self.began) * 1000, 2)
+
+    def keep(self, chunk: bytes) -> None:
+        """Count ``chunk`` and keep what still fits."""
+        self.body_size += len(chunk)
+        room = KEPT_BODY - len(self.body)
+        if room > 0:
+            self.body += chunk[:room]
+
+    def header(self, name: str) -> str | None:
+        """The first response header of that name."""
+        wanted = name.lower()
+        return next((value for key, value in self.response_headers if key.lower() == wanted), None)
+
+    def progress(self) -> str:
+        """How far the answer got, in words that a finding can print."""
+        if self.status is None:
+            return "not one byte of an answer"
+        if not self.body_size:
+            return f"HTTP {self.status} with headers after {self.marks.get('wait', 0):.0f} ms, and no body"
+        return f"HTTP {self.status} and {self.body_size} bytes of its body"
+
+    def timings(self) -> dict[str, float]:
+        """The phases as durations in milliseconds: connect, tls, send, wait, receive, total."""
+        phases: dict[str, float] = {}
+        previous = 0.0
+        for name in ("connect", "tls", "send", "wait", "receive"):
+            if name in self.marks:
+                phases[name] = round(max(self.marks[name] - previous, 0.0), 2)
+                previous = self.marks[name]
+        phases["total"] = max(self.marks.values(), default=0.0)
+        return phases
+
+    def report(self, redactor: Redactor) -> Exchange:
+        """The exchange as the report holds it."""
+        request: dict[str, object] = {
+            "method": self.method,
+            "url": display(redactor.text(self.url)),
+            "headers": redactor.headers(self.request_headers),
+        }
+        if self.request_body:
+            request["body"] = _body_text(self.request_body, redactor)
+        response: dict[str, object] | None = None
+        if self.status is not None:
+            response = {
+                "status": self.status,
+                "reason": display(self.reason, limit=200),
+                "http_version": self.http_version,
+                "headers": redactor.headers(self.response_headers),
+                "body": _body_text(bytes(self.body), redactor),
+                "body_size": self.body_size,
+            }
+        elif self.error is not None:
+            response = {"error": display(redactor.text(self.error), limit=500)}
+        if response is not None and self.error is not None:
+            response["error"] = display(redactor.text(self.error), limit=500)
+        return Exchange(
+            id=self.id,
+            step=self.step,
+            request=request,
+            response=response,
+            timings_ms=self.timings(),
+            truncated=self.body_size > len(self.body),
+        )
+
+
+def _body_text(body: bytes, redactor: Redactor) -> str:
+    return str(display(redactor.text(body.decode("utf-8", "backslashreplace")), layout=True))
+
+
+class Recorder:
+    """The exchanges of one run, in the order in which they began."""
+
+    def __init__(self) -> None:
+        self.exchanges: list[Recorded] = []
+
+    def begin(
+        self, step: str, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> Recorded:
+        """Open the record of a request that is about to be sent."""
+        exchange = Recorded(
+            id=len(self.exchanges) + 1,
+            step=step,
+            method=method,
+            url=url,
+            request_headers=tuple(headers.items()),
+            request_body=body,
+        )
+        self.exchanges.append(exchange)
+        return exchange
+
+    def of_step(self, step: str) -> list[Recorded]:
+        return [exchange for exchange in self.exchanges if exchange.step == step]
+
+    def get(self, exchange_id: int) -> Recorded:
+        return self.exchanges[exchange_id - 1]

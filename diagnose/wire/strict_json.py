@@ -1,0 +1,73 @@
+"""JSON from a stranger: bounded in depth, without NaN, with duplicate members noticed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["MAX_DEPTH", "HostileJson", "Parsed", "parse"]
+
+MAX_DEPTH = 64
+"""Deeper documents are refused: no real one is, and recursion is how parsers die."""
+
+
+class HostileJson(ValueError):
+    """Not JSON, or JSON that no careful reader accepts; the text says what and where."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """A document and the names that stood twice in one of its objects."""
+
+    value: Any
+    duplicates: tuple[str, ...] = ()
+
+
+def parse(body: bytes) -> Parsed:
+    """Read one JSON document. Raises HostileJson."""
+    duplicates: list[str] = []
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            names = [name for name, _ in pairs]
+            duplicates.extend(sorted({name for name in names if names.count(name) > 1}))
+        return made
+
+    def refuse(name: str) -> Any:
+        raise HostileJson(f"{name} is not JSON (RFC 8259 6)")
+
+    try:
+        text = body.decode("utf-8")
+        if text.startswith("\ufeff"):
+            raise HostileJson("the body begins with a byte order mark (RFC 8259 8.1)")
+        value = json.loads(text, object_pairs_hook=members, parse_constant=refuse)
+    except UnicodeDecodeError as problem:
+        raise HostileJson(f"not UTF-8 at byte {problem.start}") from problem
+    except json.JSONDecodeError as problem:
+        raise HostileJson(f"{problem.msg} at line {problem.lineno}, column {problem.colno}") from problem
+    except RecursionError as problem:
+        raise HostileJson(f"nested deeper than {MAX_DEPTH} levels") from problem
+    except ValueError as problem:
+        if isinstance(problem, HostileJson):
+            raise
+        raise HostileJson("a number has more digits than any reader takes") from problem
+    if _deeper_than(value, MAX_DEPTH):
+        raise HostileJson(f"nested deeper than {MAX_DEPTH} levels")
+    return Parsed(value=value, duplicates=tuple(duplicates))
+
+
+def _deeper_than(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [
+            item
+            for container in level
+            if isinstance(container, dict | list)
+            for item in (container.values() if isinstance(container, dict) else container)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return False
+    return True

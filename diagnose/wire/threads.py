@@ -1,0 +1,49 @@
+"""Blocking calls in a daemon thread: the default executor would hold the process back at exit."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+__all__ = ["in_daemon_thread"]
+
+_T = TypeVar("_T")
+
+
+async def in_daemon_thread(work: Callable[[], _T]) -> _T:
+    """Run ``work`` and wait for it; a cancelled wait leaves the thread to die with the process.
+
+    ``loop.run_in_executor`` and ``asyncio.to_thread`` join their threads when the loop closes, so that a
+    hung ``getaddrinfo`` outlives every deadline (python/cpython#112169).
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[_T] = loop.create_future()
+
+    def deliver(set_outcome: Callable[[], None]) -> None:
+        if not future.done():
+            set_outcome()
+
+    def run() -> None:
+        try:
+            value = work()
+        except BaseException as problem:  # noqa: BLE001 - it is raised again in the waiting task
+            outcome = lambda: future.set_exception(problem)  # noqa: E731, B023
+            _post(loop, deliver, outcome)
+        else:
+            _post(loop, deliver, lambda: future.set_result(value))
+
+    threading.Thread(target=run, daemon=True, name="diagnose-blocking").start()
+    return await future
+
+
+def _post(
+    loop: asyncio.AbstractEventLoop,
+    deliver: Callable[[Callable[[], None]], None],
+    outcome: Callable[[], None],
+) -> None:
+    try:
+        loop.call_soon_threadsafe(deliver, outcome)
+    except RuntimeError:  # the loop is closed: nobody waits any more
+        return
