@@ -14,7 +14,7 @@ from diagnose.connector import Connector
 from diagnose.connector.address import Origin
 from diagnose.options import Options
 from diagnose.redact import Redactor
-from diagnose.step import Evidence, Finding
+from diagnose.step import Evidence, Fault, Finding
 from diagnose.wire.recorder import Recorder
 from diagnose.wire.resolver import NameserverResolver, PinnedResolver, Resolver, SystemResolver
 
@@ -50,6 +50,7 @@ class Context:
     _findings: list[Finding] = field(default_factory=list)
     _not_applicable: str | None = None
     _until: float = float("inf")
+    _late: Callable[[], Fault] | None = None
 
     @property
     def origin(self) -> Origin:
@@ -86,6 +87,14 @@ class Context:
         """Say that this step has no meaning for this connector; the check still returns its facts."""
         self._not_applicable = reason
 
+    def if_late(self, build: Callable[[], Fault]) -> None:
+        """Say which fault a deadline that fires from now on means; it replaces the step's ``on_timeout``.
+
+        It is built at that moment, so that it shows how far the step got. Its templates also get {seconds}
+        and {progress}.
+        """
+        self._late = build
+
     def time_left(self) -> float:
         """Seconds until the current step's deadline."""
         return max(self._until - self.monotonic(), 0.0)
@@ -93,11 +102,15 @@ class Context:
     def begin(self, step_id: str, until: float) -> None:
         """Start collecting for a step; called by the pipeline."""
         self.step_id = step_id
-        self._findings, self._not_applicable, self._until = [], None, until
+        self._findings, self._not_applicable, self._until, self._late = [], None, until, None
 
     def collected(self) -> tuple[list[Finding], str | None]:
         """What the step added; called by the pipeline."""
         return self._findings, self._not_applicable
+
+    def late(self) -> Fault | None:
+        """The fault that the step named for its deadline; called by the pipeline."""
+        return self._late() if self._late is not None else None
 
     def common(self) -> dict[str, Any]:
         """Template arguments that every finding may use."""

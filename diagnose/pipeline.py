@@ -15,7 +15,7 @@ import time
 import traceback
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -25,7 +25,7 @@ from diagnose.context import Context
 from diagnose.errors import ExitCode, UsageError
 from diagnose.events import Event, RunFinished, RunStarted, StepFinished, StepStarted
 from diagnose.findings import printed
-from diagnose.step import Evidence, Facts, Fault, Finding, Step
+from diagnose.step import TITLES, Evidence, Facts, Fault, Finding, Step
 from diagnose.verdict import verdict
 
 __all__ = ["Run", "TEARDOWN_GRACE"]
@@ -50,6 +50,7 @@ class Run:
     _interrupted: bool = False
     _out_of_time: bool = False
     _blocked: dict[str, str | None] = field(default_factory=dict)
+    _reattributed: model.StepResult | None = None
 
     def interrupt(self) -> None:
         """Stop after the step that runs now; its teardown still happens. Safe to call from a signal."""
@@ -69,7 +70,14 @@ class Run:
             yield RunStarted(
                 run_id=run_id, connector=ctx.connector.name, target=ctx.redactor.text(ctx.connector.url)
             )
-            for step in self.steps:
+            known = {step.id: step for step in self.steps}
+            for step_id in TITLES:
+                step = known.get(step_id)
+                if step is None:
+                    result = self._absent(step_id)
+                    self.results.append(result)
+                    yield StepFinished(result=result)
+                    continue
                 started_ms = round((time.monotonic() - began) * 1000, 1)
                 skip = self._skip(step, wanted)
                 if skip is not None:
@@ -79,6 +87,9 @@ class Run:
                         number=step.number, id=step.id, title=step.title, started_ms=started_ms
                     )
                     result = await self._run_step(step, deadline, started_ms)
+                    if self._reattributed is not None:
+                        yield StepFinished(result=self._reattributed)
+                        self._reattributed = None
                 self.results.append(result)
                 yield StepFinished(result=result)
         finally:
@@ -126,6 +137,12 @@ class Run:
             return None, "interrupted" if self._interrupted else "the run's deadline had passed"
         return None
 
+    def _absent(self, step_id: str) -> model.StepResult:
+        """A step that this run was built without; a report always has eleven."""
+        number, title = TITLES[step_id]
+        facts = {"reason": "not part of this run"}
+        return model.StepResult(number=number, id=step_id, title=title, status="skipped", facts=facts)
+
     def _skipped(self, step: Step, blocker: str | None, reason: str) -> model.StepResult:
         self._blocked[step.id] = blocker
         return model.StepResult(
@@ -143,6 +160,7 @@ class Run:
         allowed = self._allowed(step, deadline - began)
         ctx.begin(step.id, ctx.monotonic() + allowed)
         faults: list[Finding] = []
+        earlier: str | None = None
         try:
             async with asyncio.timeout(allowed) as scope:
                 self._running = scope
@@ -150,6 +168,7 @@ class Run:
                 self.facts[type(given)] = given
         except Fault as fault:
             faults.append(fault.finding)
+            earlier = fault.step if fault.step != step.id else None
             if fault.facts is not None:
                 self.facts[type(fault.facts)] = fault.facts
         except TimeoutError:
@@ -163,7 +182,33 @@ class Run:
             faults.append(_bug(problem))
         finally:
             self._running = None
-        return self._result(step, faults, started_ms, (time.monotonic() - began) * 1000)
+        elapsed_ms = (time.monotonic() - began) * 1000
+        if earlier is not None:
+            self._reattributed = self._revised(earlier, faults[0])
+            return self._overtaken(step, earlier, started_ms, elapsed_ms)
+        return self._result(step, faults, started_ms, elapsed_ms)
+
+    def _revised(self, step_id: str, finding: Finding) -> model.StepResult:
+        """The result of an earlier step, failed by what showed only now. Raises KeyError for a later step."""
+        index = {done.id: place for place, done in enumerate(self.results)}[step_id]
+        before = self.results[index]
+        shown = _printed(finding, self.ctx, _ruled_out(self.results[:index]))
+        self.results[index] = before.model_copy(
+            update={"status": "failed", "findings": [shown, *before.findings]}
+        )
+        return self.results[index]
+
+    def _overtaken(
+        self, step: Step, blocker: str, started_ms: float, elapsed_ms: float
+    ) -> model.StepResult:
+        """The result of a step that showed an earlier step's fault; what it sent stays on record."""
+        return self._skipped(step, blocker, f"showed a fault of {blocker}").model_copy(
+            update={
+                "started_ms": started_ms,
+                "duration_ms": round(elapsed_ms, 1),
+                "exchanges": [exchange.id for exchange in self.ctx.recorder.of_step(step.id)],
+            }
+        )
 
     def _allowed(self, step: Step, left: float) -> float:
         own = self.ctx.options.step_timeout or step.deadline
@@ -183,6 +228,11 @@ class Run:
         if time.monotonic() >= deadline:
             self._out_of_time, whose, confidence = True, "the run's own deadline (--timeout)", "possible"
         progress = last.progress() if last is not None else "no answer"
+        told = {"seconds": f"{allowed:.1f}", "progress": progress}
+        late = self.ctx.late()
+        if late is not None:
+            named = late.finding
+            return replace(named, args={**told, **named.args}, confidence=confidence or named.confidence)
         evidence = Evidence(
             label=f"answer within {allowed:.1f} s ({whose})",
             expected="a complete answer",
@@ -191,7 +241,7 @@ class Run:
         )
         return Finding(
             code=code,
-            args={"seconds": f"{allowed:.1f}", "progress": progress},
+            args=told,
             evidence=(evidence,),
             confidence=confidence,
         )
@@ -201,9 +251,8 @@ class Run:
     ) -> model.StepResult:
         ctx = self.ctx
         added, inapplicable = ctx.collected()
-        passed = [done.title for done in self.results if done.status in ("passed", "warned")]
-        ruled_out = (f"passed before: {', '.join(passed)}",) if passed else ()
-        findings = [printed(finding, ctx, ruled_out=ruled_out) for finding in (*faults, *added)]
+        ruled_out = _ruled_out(self.results)
+        findings = [_printed(finding, ctx, ruled_out) for finding in (*faults, *added)]
         facts = self._public_facts(step)
         if self._interrupted and not faults and step.gives not in self.facts:
             status: model.StepStatus = "skipped"
@@ -269,14 +318,29 @@ class Run:
         return ExitCode.FAILED if judged.status == "failed" else ExitCode.PASSED
 
 
-def _bug(problem: Exception) -> Finding:
+def _ruled_out(results: list[model.StepResult]) -> tuple[str, ...]:
+    """The steps that passed, as a sentence about what is not the cause."""
+    passed = [done.title for done in results if done.status in ("passed", "warned")]
+    return (f"passed before: {', '.join(passed)}",) if passed else ()
+
+
+def _printed(finding: Finding, ctx: Context, ruled_out: tuple[str, ...]) -> model.Finding:
+    """The finding in print; one whose page is missing or does not fit costs itself, not the report."""
+    try:
+        return printed(finding, ctx, ruled_out=ruled_out)
+    except Exception as problem:
+        return printed(_bug(problem, finding.code), ctx)
+
+
+def _bug(problem: Exception, code: str | None = None) -> Finding:
     """Our own failure, with where it happened and no value of any variable."""
     frames = traceback.extract_tb(problem.__traceback__)[-4:]
     trail = " < ".join(
         f"{frame.filename.replace(chr(92), '/').rpartition('/')[2]}:{frame.lineno} {frame.name}"
         for frame in reversed(frames)
     )
-    evidence = Evidence(label="where it happened", observed=f"{type(problem).__name__}: {trail}")
+    label = f"where it happened, printing {code}" if code else "where it happened"
+    evidence = Evidence(label=label, observed=f"{type(problem).__name__}: {trail}")
     return Finding(code="BUG001", args={"kind": type(problem).__name__}, evidence=(evidence,))
 
 

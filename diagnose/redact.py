@@ -139,8 +139,8 @@ class Redactor:
 
 
 def _looks_like_reference(value: str) -> bool:
-    """A reference, a mask or one plain word: what a fact says about a secret without holding one."""
-    return value.startswith("${") or value == MASK or re.fullmatch(r"[a-z][a-z ,_-]{0,60}", value) is not None
+    """A reference to a secret, or a mask: neither holds one."""
+    return value.startswith("${env:") or value == MASK
 
 
 def _spellings(secret: str) -> Iterable[str]:

@@ -109,7 +109,11 @@ def _plain(value: Any) -> Any:
 
 
 class Fault(Exception):
-    """The step failed: one decisive finding, and the facts that were learned all the same."""
+    """The step failed: one decisive finding, and the facts that were learned all the same.
+
+    ``step`` names an earlier step to which the fault belongs although it shows only now (a TLS alert that
+    arrives with the first HTTP read): that step's result becomes failed, the current one is skipped.
+    """
 
     def __init__(
         self,
@@ -121,10 +125,12 @@ class Fault(Exception):
         where: str | None = None,
         ruled_out: tuple[str, ...] = (),
         exchange: int | None = None,
+        step: str | None = None,
         **args: object,
     ) -> None:
         super().__init__(code)
         self.facts = facts
+        self.step = step
         self.finding = Finding(
             code=code,
             args=args,

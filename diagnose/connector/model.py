@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from diagnose.connector.address import Endpoint, Origin, origin_of, parse_endpoint
+from diagnose.connector.address import Origin, origin_of, parse_endpoint, secrets_in
 from diagnose.connector.credential import Applied, BasicCredential, Credential, NoCredential, header_safe
 from diagnose.connector.secret import Secret
 from diagnose.errors import UsageError
@@ -187,6 +187,7 @@ class Connector(_Part):
         applied = self.credential.apply(environ)
         refresh = getattr(self.credential, "refresh_token", None)
         return (
+            *secrets_in(self.url),
             *applied.secrets(),
             *(value for name, value in self.plain_headers(environ).items() if self._is_secret(name)),
             *((refresh.resolve(environ, where="refresh token"),) if refresh is not None else ()),
@@ -206,7 +207,3 @@ class Connector(_Part):
 
         return open_session(self)
 
-
-def endpoint_of(connector: Connector) -> Endpoint:
-    """The connector's URL in its parts."""
-    return parse_endpoint(connector.url)

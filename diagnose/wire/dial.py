@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import h11
@@ -14,7 +14,7 @@ from diagnose.wire.resolver import Address, Resolver, literal_address
 from diagnose.wire.sockets import WireStream, connect_first, secure
 from diagnose.wire.trust import TrustStore
 
-__all__ = ["Dialler", "ProxyAnswer", "ProxyRefused", "addresses_of", "open_tunnel", "proxy_authorization"]
+__all__ = ["AddressRefused", "Dialler", "ProxyAnswer", "ProxyRefused", "addresses_of", "open_tunnel", "proxy_authorization"]
 
 _LARGEST_CONNECT_ANSWER = 64 * 1024
 
@@ -38,6 +38,10 @@ class ProxyRefused(Exception):
     def __init__(self, detail: str, answer: ProxyAnswer | None = None) -> None:
         super().__init__(detail)
         self.answer = answer
+
+
+class AddressRefused(Exception):
+    """The host's addresses are not ones that may be connected to; the text says why."""
 
 
 async def addresses_of(resolver: Resolver, host: str, port: int) -> tuple[Address, ...]:
@@ -115,21 +119,26 @@ class Dialler:
         environ: Mapping[str, str],
         store: TrustStore | None,
         scheme: str = "https",
+        vet: Callable[[str, tuple[Address, ...]], str | None] | None = None,
     ) -> None:
+        """``vet`` is given scheme and addresses of a target that is dialled directly, and says why not."""
         self._resolver = resolver
         self._network = network
         self._environ = environ
         self._store = store
         self._scheme = scheme
+        self._vet = vet
 
     async def __call__(self, host: str, port: int) -> WireStream:
         """A plain stream to host and port, tunnelled where the environment asks for a proxy.
 
-        Raises ResolutionFailed, ConnectFailed or ProxyRefused.
+        Raises ResolutionFailed, ConnectFailed, ProxyRefused or AddressRefused.
         """
         origin = Origin(scheme=self._scheme, host=host, port=port)
         route = effective_proxy(origin, self._network, self._environ)
-        if route is None or (host, port) == (route.host, route.port) or self._scheme == "http":
+        if route is None:
+            return await self._direct(host, port, vet=self._vet)
+        if (host, port) == (route.host, route.port) or self._scheme == "http":
             return await self._direct(host, port)
         stream = await self._direct(route.host, route.port)
         try:
@@ -145,5 +154,16 @@ class Dialler:
         secured = await secure(stream, self._store.context, route.host)
         return WireStream(secured.inner, address=stream.address)
 
-    async def _direct(self, host: str, port: int) -> WireStream:
-        return await connect_first(await addresses_of(self._resolver, host, port), log=[])
+    async def _direct(
+        self,
+        host: str,
+        port: int,
+        *,
+        vet: Callable[[str, tuple[Address, ...]], str | None] | None = None,
+    ) -> WireStream:
+        addresses = await addresses_of(self._resolver, host, port)
+        # The addresses that were judged are the ones connected to: a second look-up could answer differently.
+        refused = vet(self._scheme, addresses) if vet is not None else None
+        if refused is not None:
+            raise AddressRefused(refused)
+        return await connect_first(addresses, log=[])

@@ -26,33 +26,43 @@ class EventTooLarge(Exception):
 
 
 class EventStream:
-    """Feed bytes, get events. Comments and retry fields are counted, not returned."""
+    """Feed bytes, get events. Comments are counted and retry fields ignored; neither is returned."""
 
     def __init__(self, *, limit: int) -> None:
         self._limit = limit
-        self._rest = b""
+        self._rest: list[bytes] = []
+        self._held = 0
         self._data: list[str] = []
         self._size = 0
         self._type = ""
         self._id: str | None = None
         self._first = True
+        self._after_cr = False
         self.comments = 0
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that ``chunk`` completes. Raises EventTooLarge."""
-        buffer = self._rest + chunk
-        if self._first and len(buffer) >= 3:
-            buffer = buffer.removeprefix(b"\xef\xbb\xbf")
-            self._first = False
-        # A line may end in CRLF, LF or CR; a CR at the very end may be half of a CRLF.
-        held = b"\r" if buffer.endswith(b"\r") else b""
-        lines = buffer.removesuffix(held).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        self._rest = lines.pop() + held
-        if len(self._rest) + self._size > self._limit:
+        if not chunk:
+            return []
+        # A line may end in CRLF, LF or CR. A CR at the end of one chunk ends its line at once; an LF that
+        # follows in the next chunk is the second half of that line end.
+        if self._after_cr and chunk.startswith(b"\n"):
+            chunk = chunk[1:]
+        self._after_cr = chunk.endswith(b"\r") if chunk else False
+        *lines, rest = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        if lines:
+            lines[0] = b"".join((*self._rest, lines[0]))
+            self._rest, self._held = [], 0
+        self._rest.append(rest)
+        self._held += len(rest)
+        if self._held + self._size > self._limit:
             raise EventTooLarge(self._limit)
         return [event for line in lines if (event := self._line(line)) is not None]
 
     def _line(self, raw: bytes) -> Event | None:
+        if self._first:
+            raw = raw.removeprefix(b"\xef\xbb\xbf")
+            self._first = False
         if not raw:
             return self._dispatch()
         if raw.startswith(b":"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,7 +20,7 @@ import httpx2
 from diagnose.connector.credential import Applied
 from diagnose.wire.recorder import Recorded, Recorder
 from diagnose.wire.resolver import ResolutionFailed
-from diagnose.wire.sockets import ConnectFailed, describe
+from diagnose.wire.sockets import ConnectFailed, WireStream, describe
 from diagnose.wire.transport import StagedTransport
 
 __all__ = ["Answer", "ExchangeFailed", "FailureKind", "HttpWire", "Live"]
@@ -40,7 +40,9 @@ FailureKind = Literal[
 ]
 
 _IDENTITY = frozenset({"", "identity"})
-_ZLIB_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 47}
+# Window bits of zlib; servers send "deflate" with and without the zlib header that RFC 9110 8.4.1.2 asks for.
+_ZLIB_BITS = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
+_PIECE = 256 * 1024
 
 
 class ExchangeFailed(Exception):
@@ -100,28 +102,33 @@ class Live:
     def content_type(self) -> str:
         return media_type(self.header("content-type"))
 
+    @property
+    def limit(self) -> int:
+        """Bytes of the decoded body that are read at most."""
+        return self._limit
+
     async def chunks(self) -> AsyncIterator[bytes]:
         """The decoded body, piece by piece. Raises ExchangeFailed."""
-        decode = self._decoder()
+        decoder = self._decoder()
         size = 0
         try:
             assert isinstance(self._response.stream, httpx2.AsyncByteStream)
             async for raw in self._response.stream:
-                data = raw
-                while data:
-                    piece, data = decode(data, self._limit - size + 1)
+                for piece in decoder.pieces(raw):
                     size += len(piece)
                     self.exchange.keep(piece)
                     if size > self._limit:
                         raise self._failed("too-large", f"the decoded body passes {self._limit} bytes")
-                    if piece:
-                        yield piece
+                    yield piece
+            if decoder.unfinished:
+                raise self._failed("truncated", "the compressed body ends before it is complete")
         except httpx2.RemoteProtocolError as problem:
             raise self._failed("truncated", describe(problem)) from problem
         except (httpx2.NetworkError, httpx2.TimeoutException) as problem:
             raise self._failed("reset", describe(problem)) from problem
         except zlib.error as problem:
-            raise self._failed("encoding", f"the compressed body is damaged: {problem}") from problem
+            detail = f"Content-Encoding: {self.header('content-encoding')}, but the body is not: {problem}"
+            raise self._failed("encoding", detail) from problem
         finally:
             self.exchange.mark("receive")
 
@@ -139,24 +146,55 @@ class Live:
             exchange=self.exchange,
         )
 
-    def _decoder(self) -> Callable[[bytes, int], tuple[bytes, bytes]]:
+    def _decoder(self) -> _Decoder:
         codings = [part.strip().lower() for part in (self.header("content-encoding") or "").split(",")]
         codings = [coding for coding in codings if coding not in _IDENTITY]
-        if not codings:
-            return lambda data, room: (data, b"")
-        if len(codings) > 1 or codings[0] not in _ZLIB_BITS:
+        if len(codings) > 1 or (codings and codings[0] not in _ZLIB_BITS):
             raise self._failed("encoding", f"Content-Encoding: {', '.join(codings)}")
-        inflate = zlib.decompressobj(_ZLIB_BITS[codings[0]])
-
-        def decode(data: bytes, room: int) -> tuple[bytes, bytes]:
-            piece = inflate.decompress(data, max(room, 1))
-            return piece, inflate.unconsumed_tail
-
-        return decode
+        return _Decoder(_ZLIB_BITS[codings[0]] if codings else ())
 
     def _failed(self, kind: FailureKind, detail: str) -> ExchangeFailed:
         self.exchange.error = detail
         return ExchangeFailed(kind, detail, self.exchange)
+
+
+class _Decoder:
+    """One content coding, or none; gives its output in small pieces, because a few bytes can hold megabytes."""
+
+    def __init__(self, window_bits: tuple[int, ...]) -> None:
+        self._choices = window_bits
+        self._inflate: Any = None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a compressed body began and did not reach its end."""
+        return self._inflate is not None and not self._inflate.eof
+
+    def pieces(self, raw: bytes) -> Iterator[bytes]:
+        """The output that ``raw`` completes. Raises zlib.error."""
+        if not self._choices:
+            yield from ((raw,) if raw else ())
+            return
+        first = self._begin(raw) if self._inflate is None and raw else None
+        if first is not None:
+            yield first
+            raw = self._inflate.unconsumed_tail
+        # What follows the end of the compressed data is no part of the body, and zlib would hoard it.
+        while raw and not self._inflate.eof:
+            piece = self._inflate.decompress(raw, _PIECE)
+            raw = self._inflate.unconsumed_tail
+            if piece:
+                yield piece
+
+    def _begin(self, raw: bytes) -> bytes:
+        for bits in self._choices[:-1]:
+            self._inflate = zlib.decompressobj(bits)
+            try:
+                return bytes(self._inflate.decompress(raw, _PIECE))
+            except zlib.error:
+                continue
+        self._inflate = zlib.decompressobj(self._choices[-1])
+        return bytes(self._inflate.decompress(raw, _PIECE))
 
 
 class HttpWire:
@@ -175,7 +213,7 @@ class HttpWire:
         self.recorder = recorder
         self.body_limit = body_limit
         self._authorize = authorize
-        self._user_agent = user_agent
+        self.user_agent = user_agent
 
     @asynccontextmanager
     async def open(
@@ -222,7 +260,7 @@ class HttpWire:
             "Accept": "*/*",
             "Accept-Encoding": "gzip, deflate",
             "Connection": "keep-alive",
-            "User-Agent": self._user_agent,
+            "User-Agent": self.user_agent,
         }
         for source in (applied.headers, headers):
             for name, value in source.items():
@@ -237,8 +275,12 @@ class HttpWire:
         def failed(kind: FailureKind, problem: BaseException) -> ExchangeFailed:
             exchange.error = describe(problem)
             exchange.mark("wait")
+            newest = self.transport.newest
+            if newest is not None:
+                exchange.peer, exchange.first_bytes = newest.address.ip, newest.first_bytes
             return ExchangeFailed(kind, exchange.error, exchange)
 
+        exchange.watch(lambda: self.transport.received)
         try:
             response = await self.transport.handle_async_request(request)
         except ResolutionFailed as problem:
@@ -249,6 +291,9 @@ class HttpWire:
             raise failed(_kind(problem), problem) from problem
         exchange.mark("wait")
         exchange.status = response.status_code
+        stream = response.extensions.get("network_stream")
+        if isinstance(stream, WireStream):
+            exchange.peer = stream.address.ip
         reason = response.extensions.get("reason_phrase", b"")
         exchange.reason = reason.decode("latin-1")
         exchange.http_version = response.extensions.get("http_version", b"").decode("latin-1")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from diagnose.display import display
@@ -36,6 +36,18 @@ class Recorded:
     began: float = field(default_factory=time.monotonic)
     marks: dict[str, float] = field(default_factory=dict)
     peer: str | None = None
+    first_bytes: bytes = b""
+    _count: Callable[[], int] | None = None
+    _count_before: int = 0
+
+    def watch(self, count: Callable[[], int]) -> None:
+        """Count bytes that arrive before an answer is complete enough to be one; ``count`` only grows."""
+        self._count, self._count_before = count, count()
+
+    @property
+    def received(self) -> int:
+        """Bytes that arrived on the wire since this exchange began."""
+        return self._count() - self._count_before if self._count is not None else 0
 
     def mark(self, name: str) -> None:
         """Note the moment at which a phase ended."""
@@ -56,6 +68,8 @@ class Recorded:
     def progress(self) -> str:
         """How far the answer got, in words that a finding can print."""
         if self.status is None:
+            if self.received:
+                return f"{self.received} bytes, which do not make complete HTTP headers"
             return "not one byte of an answer"
         if not self.body_size:
             return f"HTTP {self.status} with headers after {self.marks.get('wait', 0):.0f} ms, and no body"

@@ -54,6 +54,7 @@ class WireStream(httpcore2.AsyncNetworkStream):
         self.secured = secured
         self.received = 0
         self.first_bytes = b""
+        self.successor: WireStream | None = None
 
     @property
     def ssl_object(self) -> ssl.SSLObject | None:
@@ -97,7 +98,8 @@ class WireStream(httpcore2.AsyncNetworkStream):
         if self.secured:
             return self
         with anyio.fail_after(timeout):
-            return await secure(self, ssl_context, server_hostname)
+            self.successor = await secure(self, ssl_context, server_hostname)
+            return self.successor
 
     def get_extra_info(self, info: str) -> Any:
         if info == "ssl_object":

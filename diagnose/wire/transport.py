@@ -7,7 +7,7 @@ runs on it. Connections beyond the staged one are dialled by the function given.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 import httpcore2
@@ -25,7 +25,7 @@ class _Backend(httpcore2.AsyncNetworkBackend):
     def __init__(self, dial: Dial) -> None:
         self._dial = dial
         self._staged: dict[tuple[str, int], WireStream] = {}
-        self.opened = 0
+        self.streams: list[WireStream] = []
 
     def stage(self, host: str, port: int, stream: WireStream) -> None:
         self._staged[host, port] = stream
@@ -39,13 +39,26 @@ class _Backend(httpcore2.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         staged = self._staged.pop((host, port), None)
-        self.opened += 1
-        return staged if staged is not None else await self._dial(host, port)
+        stream = staged if staged is not None else await self._dial(host, port)
+        self.streams.append(stream)
+        return stream
+
+    def received(self) -> int:
+        """Bytes read so far, over all connections."""
+        return sum(stream.received for opened in self.streams for stream in _layers(opened))
 
     async def discard(self) -> None:
         for stream in self._staged.values():
             await stream.aclose()
         self._staged.clear()
+
+
+def _layers(stream: WireStream) -> Iterator[WireStream]:
+    """A stream and the TLS that was put on top of it."""
+    layer: WireStream | None = stream
+    while layer is not None:
+        yield layer
+        layer = layer.successor
 
 
 class _Body(httpx2.AsyncByteStream):
@@ -96,7 +109,18 @@ class StagedTransport(httpx2.AsyncBaseTransport):
     @property
     def connections(self) -> int:
         """How many connections were taken so far, the staged ones included."""
-        return self._backend.opened
+        return len(self._backend.streams)
+
+    @property
+    def received(self) -> int:
+        """Bytes read so far, over all connections."""
+        return self._backend.received()
+
+    @property
+    def newest(self) -> WireStream | None:
+        """The connection that was opened last, as HTTP uses it."""
+        streams = self._backend.streams
+        return list(_layers(streams[-1]))[-1] if streams else None
 
     def stage(self, host: str, port: int, stream: WireStream) -> None:
         """Hand over a live stream; the next request to that host and port runs on it."""

@@ -1,0 +1,45 @@
+"""Two identifiers that should be the same bytes: where they part, in words and with a mark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Difference", "difference"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """``at`` is the index of the first character that differs."""
+
+    at: int
+    slash_only: bool
+    words: str
+    marked: str
+    """The observed text with the part that differs between ›‹."""
+
+
+def difference(expected: str, observed: str) -> Difference | None:
+    """How ``observed`` differs from ``expected``; None where they are the same bytes."""
+    if expected == observed:
+        return None
+    at = next(
+        (index for index, (a, b) in enumerate(zip(expected, observed, strict=False)) if a != b),
+        min(len(expected), len(observed)),
+    )
+    slash_only = expected.rstrip("/") == observed.rstrip("/")
+    end = 0
+    while end < min(len(expected), len(observed)) - at and expected[-1 - end] == observed[-1 - end]:
+        end += 1
+    part = observed[at : len(observed) - end]
+    marked = f"{observed[:at]}›{part}‹{observed[len(observed) - end :]}"
+    if slash_only:
+        words = "only a trailing slash differs"
+    elif expected.lower() == observed.lower():
+        words = f"only upper and lower case differ, first at character {at + 1}"
+    else:
+        words = f"they differ from character {at + 1} on: {_shown(observed, at)} instead of {_shown(expected, at)}"
+    return Difference(at=at, slash_only=slash_only, words=words, marked=marked)
+
+
+def _shown(text: str, at: int) -> str:
+    return repr(text[at : at + 24]) if at < len(text) else "nothing more"

@@ -1,0 +1,224 @@
+"""What each step learns. Frozen; a field with a leading underscore stays out of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from diagnose.step import Facts
+from diagnose.wire.http_wire import HttpWire
+from diagnose.wire.proxies import ProxyRoute
+from diagnose.wire.recorder import Recorded
+from diagnose.wire.resolver import Address
+from diagnose.wire.rpc import RpcChannel, RpcReply
+from diagnose.wire.sockets import Attempt, WireStream
+from diagnose.wire.trust import TrustStore
+
+__all__ = [
+    "AuthFacts",
+    "CallFacts",
+    "DnsFacts",
+    "HttpFacts",
+    "InitFacts",
+    "Lost",
+    "SessionFacts",
+    "TcpFacts",
+    "TeardownFacts",
+    "TlsFacts",
+    "TokenFacts",
+    "ToolFacts",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsFacts(Facts):
+    """Where the host is. Behind a proxy the addresses are the proxy's."""
+
+    host: str
+    addresses: tuple[str, ...]
+    source: str
+    via_proxy: str | None = None
+    _addresses: tuple[Address, ...] = ()
+    _proxy: ProxyRoute | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpFacts(Facts):
+    """The open connection, still in plain text (through a proxy: the tunnel)."""
+
+    peer: str
+    attempts: tuple[Attempt, ...]
+    via_proxy: str | None = None
+    tunnelled: bool | None = None
+    _stream: WireStream
+    _proxy: ProxyRoute | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFacts(Facts):
+    """The connection as HTTP takes it over, secured where the URL says https."""
+
+    version: str | None = None
+    cipher: str | None = None
+    alpn: str | None = None
+    subject: str | None = None
+    issuer: str | None = None
+    names: tuple[str, ...] | None = None
+    not_before: str | None = None
+    not_after: str | None = None
+    days_left: int | None = None
+    fingerprint_sha256: str | None = None
+    trust_store: str | None = None
+    _stream: WireStream
+    _proxy: ProxyRoute | None = None
+    _store: TrustStore | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpFacts(Facts):
+    """An endpoint answered. ``_opening`` is the reply to the first message: discover or initialize.
+
+    ``opened_with`` is ``server/discover``, ``initialize`` or ``GET`` (HTTP+SSE). The first request carries
+    the credential, exactly as the runtime's does. ``challenged`` says that it was answered with 401, or
+    with 403 and a Bearer challenge.
+    """
+
+    transport: Literal["streamable-http", "sse"]
+    opened_with: str
+    status: int
+    content_type: str
+    challenged: bool
+    server: str | None = None
+    via: str | None = None
+    redirected_to: str | None = None
+    _url: str
+    _http: HttpWire
+    _channel: RpcChannel
+    _opening: RpcReply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthFacts(Facts):
+    """How a client finds out how to log in, and what it would find.
+
+    ``required`` is None where it cannot be told (a credential was accepted). ``candidates`` lists every URL
+    tried with its status.
+    """
+
+    required: bool | None
+    scheme: str | None = None
+    challenge: Mapping[str, str] | None = None
+    resource_metadata_url: str | None = None
+    resource: str | None = None
+    authorization_servers: tuple[str, ...] | None = None
+    issuer: str | None = None
+    metadata_url: str | None = None
+    scopes: tuple[str, ...] | None = None
+    registration: Mapping[str, bool] | None = None
+    pkce: tuple[str, ...] | None = None
+    candidates: tuple[Mapping[str, Any], ...] | None = None
+    _resource_metadata: Mapping[str, Any] | None = None
+    _server_metadata: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenFacts(Facts):
+    """The credential opened the door, or none was needed."""
+
+    needed: bool
+    credential: Mapping[str, Any] | None = None
+    accepted: bool | None = None
+    claims: Mapping[str, Any] | None = None
+    expires_in_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitFacts(Facts):
+    """Both speak MCP. ``_channel`` is ready for the next request, session id and version set.
+
+    ``_announced`` are the answers to ``notifications/initialized``: one, or more where it was refused and
+    repeated. ``_session_id`` is the id as the server sent it, valid or not; ``_opened`` the reply that
+    opened the connection.
+    """
+
+    era: Literal["legacy", "modern"]
+    protocol_version: str
+    server_name: str | None = None
+    server_version: str | None = None
+    server_title: str | None = None
+    sdk: str | None = None
+    instructions: str | None = None
+    capabilities: Mapping[str, Any]
+    supported_versions: tuple[str, ...] | None = None
+    sdk_would: str | None = None
+    offered_version: str | None = None
+    initialized_status: int | None = None
+    _channel: RpcChannel
+    _session_id: str | None = None
+    _announced: tuple[RpcReply, ...] = ()
+    _opened: RpcReply | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """An answer that began and never became whole: ``kind`` is ``no-answer`` or a FailureKind of the wire."""
+
+    kind: str
+    detail: str
+    exchange: Recorded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFacts(Facts):
+    """The second request was answered. It is the first page of tools/list where tools are offered.
+
+    ``_lost`` is set, and ``_first_page`` None, where the session was honoured and the answer itself never
+    became whole: step 9 judges it. ``second_request`` is ``none`` where nothing is offered to ask for.
+    """
+
+    session: Literal["session id", "stateless", "event stream"]
+    session_id_length: int | None = None
+    second_request: str
+    repeated: Mapping[str, int] | None = None
+    _channel: RpcChannel
+    _first_page: RpcReply | None
+    _lost: Lost | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolFacts(Facts):
+    """The catalogue. ``_tools`` are the raw tool objects of all pages, in order."""
+
+    tools: int
+    pages: int
+    page_sizes: tuple[int, ...]
+    names: tuple[str, ...]
+    prompts: int | None = None
+    resources: int | None = None
+    _tools: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFacts(Facts):
+    """A tool answered, or dispatch was proven with a name that cannot exist."""
+
+    tool: str | None = None
+    how_chosen: str | None = None
+    arguments: Mapping[str, Any] | None = None
+    is_error: bool | None = None
+    content_types: tuple[str, ...] | None = None
+    result_bytes: int | None = None
+    estimated_tokens: int | None = None
+    first_byte_ms: float | None = None
+    total_ms: float | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeardownFacts(Facts):
+    """How the connection was let go."""
+
+    how: str
+    status: int | None = None
+    note: str | None = None

@@ -1,0 +1,220 @@
+"""``diagnose run``: one run, its progress on stderr, its report on stdout and in files."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, aclosing, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from diagnose.cli_delivery import (
+    check_writable,
+    deliver,
+    is_terminal,
+    show_cursor,
+    speaks_unicode,
+    write_file,
+)
+from diagnose.cli_target import Asked, connector_of, options_of
+from diagnose.cli_words import Seconds, Word, refuse
+from diagnose.errors import ExitCode
+from diagnose.report import FORMATS
+from diagnose.step import TITLES
+
+if TYPE_CHECKING:
+    from diagnose.events import Event
+    from diagnose.model import Report
+    from diagnose.pipeline import Run
+
+__all__ = ["Printing", "diagnose_and_print", "run"]
+
+_STEP = Word(tuple(TITLES), aliases={str(number): step_id for step_id, (number, _) in TITLES.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Printing:
+    """How the report leaves: the format on stdout, the files beside it, and how talkative it all is."""
+
+    format: str = "text"
+    reports: tuple[tuple[str, Path], ...] = ()
+    quiet: bool = False
+    verbose: int = 0
+    color: str = "auto"
+
+    def colored(self, stream: TextIO | None) -> bool:
+        """``--color``, then NO_COLOR and FORCE_COLOR, then whether somebody looks."""
+        if self.color != "auto":
+            return self.color == "always"
+        if os.environ.get("NO_COLOR"):
+            return False
+        if os.environ.get("FORCE_COLOR"):
+            return True
+        return is_terminal(stream) and os.environ.get("TERM") != "dumb"
+
+    def progress(self) -> AbstractContextManager[Callable[[Event], None]]:
+        """What is shown while the run goes: nothing, unless somebody looks at stderr."""
+        if self.quiet or not is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
+            return nullcontext(lambda event: None)
+        from diagnose.cli_progress import Progress
+
+        # The text report repeats every step: on one and the same terminal the progress makes room for it.
+        stays = self.format != "text" or not is_terminal(sys.stdout)
+        return Progress(color=self.colored(sys.stderr), unicode=speaks_unicode(sys.stderr), stays=stays)
+
+    def rendered(self, report: Report) -> str:
+        """The report as stdout gets it."""
+        if self.format != "text":
+            from diagnose.report import render
+
+            return render(report, self.format)
+        from diagnose.report import as_text
+
+        color, unicode = self.colored(sys.stdout), speaks_unicode(sys.stdout)
+        return as_text.render(report, verbosity=self.verbose, color=color, unicode=unicode)
+
+
+@click.command()
+@click.argument("target")
+@click.option("--format", type=Word(FORMATS), help="What stdout gets [default: text].")
+@click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
+@click.option("--report", multiple=True, metavar="FORMAT=PATH", help="Also write a report file; repeatable.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+@click.option("-v", "--verbose", count=True, help="Facts and all evidence; twice: the exchanges as well.")
+@click.option("--color", type=Word(("auto", "always", "never")), default="auto", help="Colour the text.")
+@click.option("--timeout", type=Seconds(), default=60.0, help="Deadline of the whole run [default: 60].")
+@click.option("--step-timeout", type=Seconds(), help="Deadline of each step [default: the step's own].")
+@click.option("--only", type=_STEP, metavar="STEP", help="This step and what it needs; its id or number.")
+@click.option("--until", type=_STEP, metavar="STEP", help="Up to this step.")
+@click.option("--era", type=Word(("auto", "legacy", "modern")), default="auto", help="Protocol era to speak.")
+@click.option("--transport", type=Word(("auto", "streamable-http", "sse")), default="auto", help="Transport.")
+@click.option("--sample", type=Word(("auto", "never")), default="auto", help="Whether a tool may be called.")
+@click.option("--tool", metavar="NAME", help="The tool that step 10 calls.")
+@click.option("--args", metavar="JSON", help="Its arguments, a JSON object.")
+@click.option("--header", multiple=True, metavar="'NAME: VALUE'", help="Send a header; ${env:X} is filled in.")
+@click.option("--bearer-env", metavar="VAR", help="Send the token in this environment variable.")
+@click.option("--ca-bundle", metavar="PEM", help="Trust these roots instead of the runtime's.")
+@click.option("--client-cert", metavar="PEM", help="Client certificate, with its key unless --client-key is given.")
+@click.option("--client-key", metavar="PEM", help="Its private key.")
+@click.option("--proxy", metavar="URL", help="Go through this HTTP proxy; an empty text goes directly.")
+@click.option("--resolver", metavar="IP[:PORT]", help="Ask this name server.")
+@click.option("--resolve", multiple=True, metavar="HOST:PORT:IP", help="Pin a host to an address; repeatable.")
+@click.option("--deep", is_flag=True, help="Allow checks that send more than the runtime does.")
+@click.option("--runtime", is_flag=True, help="Let the official SDK client repeat the run.")
+@click.option("--fail-on", type=Word(("error", "warning")), default="error", help="What makes the exit code 1.")
+@click.option("--exit-by-step", is_flag=True, help="Exit with 10 + the number of the failing step, not 1.")
+def run(
+    target: str,
+    format: str | None,
+    as_json: bool,
+    report: tuple[str, ...],
+    quiet: bool,
+    verbose: int,
+    color: str,
+    fail_on: str,
+    exit_by_step: bool,
+    **given: Any,
+) -> int:
+    """Diagnose TARGET, the URL of an MCP endpoint.
+
+    Exit codes: 0 works, 1 a step failed, 2 usage, 3 no such connector, 4 --timeout ended it,
+    70 a fault of diagnose itself, 130 interrupted.
+    """
+    asked = Asked(**given)
+    printing = Printing(
+        format=_format(format, as_json), reports=_reports(report), quiet=quiet, verbose=verbose, color=color
+    )
+    options = options_of(asked)
+    connector = connector_of(target, asked)
+    from diagnose.api import start
+
+    started = start(connector, options=options)
+    found, delivered = diagnose_and_print(started, printing)
+    code = _exit_code(started, found, fail_on, exit_by_step)
+    return code if delivered or code else ExitCode.USAGE
+
+
+def _format(format: str | None, as_json: bool) -> str:
+    if as_json and format not in (None, "json"):
+        raise refuse(f"--json and --format {format} exclude each other", "leave one of them out")
+    return "json" if as_json else format or "text"
+
+
+def _reports(entries: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:
+    known = Word(FORMATS)
+    found: list[tuple[str, Path]] = []
+    for entry in entries:
+        word, equals, path = entry.partition("=")
+        if not equals or not path:
+            raise refuse(
+                f"{entry[:80]!r} names no file", "write it as FORMAT=PATH, such as json=report.json", where="--report"
+            )
+        try:
+            found.append((known.convert(word, None, None), Path(path)))
+        except Exception as problem:
+            problem.where = "--report"  # type: ignore[attr-defined]
+            raise
+        check_writable(Path(path))
+    return tuple(found)
+
+
+def diagnose_and_print(started: Run, printing: Printing) -> tuple[Report, bool]:
+    """Walk the steps, print the report, write the files; False where stdout did not take it."""
+    from diagnose.report import render
+
+    with printing.progress() as watch:
+        found = asyncio.run(_watched(started, watch))
+    for word, path in printing.reports:
+        write_file(path, render(found, word))
+    return found, deliver(printing.rendered(found))
+
+
+async def _watched(started: Run, watch: Callable[[Event], None]) -> Report:
+    from diagnose.events import RunFinished
+
+    _install(started)
+    async with aclosing(started.events()) as events:  # type: ignore[type-var]
+        async for event in events:
+            watch(event)
+            if isinstance(event, RunFinished):
+                return event.report
+    raise AssertionError("a run ends with RunFinished")
+
+
+def _install(started: Run) -> None:
+    """The first signal ends the run and keeps its report, a second one ends the process."""
+    loop = asyncio.get_running_loop()
+    seen = 0
+
+    def stop() -> None:
+        nonlocal seen
+        seen += 1
+        if seen > 1:
+            show_cursor()
+            os._exit(ExitCode.INTERRUPTED)
+        started.interrupt()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop)
+        except NotImplementedError:  # Windows: the handler runs between two steps of the interpreter
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
+        except (ValueError, RuntimeError):  # not in the main thread: the signals are the caller's
+            return
+
+
+def _exit_code(started: Run, found: Report, fail_on: str, by_step: bool) -> int:
+    code = started.exit_code
+    if code not in (ExitCode.PASSED, ExitCode.FAILED):
+        return code
+    wanted = ("failed", "warned") if fail_on == "warning" else ("failed",)
+    number = next((step.number for step in found.steps if step.status in wanted), None)
+    if number is None:
+        return ExitCode.PASSED
+    return 10 + number if by_step else ExitCode.FAILED

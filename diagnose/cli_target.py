@@ -1,0 +1,255 @@
+"""From options to what the library takes: a Connector and Options. Nothing is sent, everything is checked."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from diagnose.cli_words import refuse
+from diagnose.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from diagnose.connector import Connector
+    from diagnose.options import Options
+
+__all__ = ["Asked", "NoConnector", "connector_of", "options_of"]
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2, token
+_LOOKS_LIKE_URL = re.compile(r"[/.:@]|^localhost$")
+
+
+class NoConnector(UsageError):
+    """The target is a name, and no connector has it."""
+
+    exit_code = ExitCode.NO_CONNECTOR
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The options of ``run`` that describe the connector and the run, as click read them."""
+
+    timeout: float
+    step_timeout: float | None
+    only: str | None
+    until: str | None
+    era: Literal["auto", "legacy", "modern"]
+    transport: Literal["auto", "streamable-http", "sse"]
+    sample: Literal["auto", "never"]
+    tool: str | None
+    args: str | None
+    header: tuple[str, ...]
+    bearer_env: str | None
+    ca_bundle: str | None
+    client_cert: str | None
+    client_key: str | None
+    proxy: str | None
+    resolver: str | None
+    resolve: tuple[str, ...]
+    deep: bool
+    runtime: bool
+
+
+def options_of(asked: Asked) -> Options:
+    """The run's settings. Raises UsageError."""
+    from diagnose.options import Options
+
+    if asked.only and asked.until:
+        raise refuse("--only and --until exclude each other", "give one of them")
+    if asked.args is not None and asked.tool is None:
+        raise refuse("--args has no tool to go to", "name it: --tool NAME --args JSON")
+    if asked.tool is not None and asked.sample == "never":
+        raise refuse("--sample never and --tool exclude each other", "leave one of them out")
+    return Options(
+        timeout=asked.timeout,
+        step_timeout=asked.step_timeout,
+        only=asked.only,
+        until=asked.until,
+        sample=asked.sample,
+        tool=asked.tool,
+        arguments=_arguments(asked.args) if asked.args is not None else {},
+        deep=asked.deep,
+        runtime=asked.runtime,
+    )
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    def no_constant(word: str) -> Any:
+        raise ValueError(f"{word} is no JSON")
+
+    hint = """write one JSON object in single quotes, such as --args '{"query": "tea"}'"""
+    try:
+        value = json.loads(text, parse_constant=no_constant)
+    except json.JSONDecodeError as problem:
+        what = f"the JSON is broken at line {problem.lineno}, column {problem.colno}: {problem.msg}"
+        raise refuse(what, hint, where="--args", code="CFG012") from None
+    except ValueError as problem:
+        raise refuse(str(problem), hint, where="--args", code="CFG012") from None
+    except RecursionError:
+        raise refuse("the JSON is nested too deeply", hint, where="--args", code="CFG012") from None
+    if not isinstance(value, dict):
+        raise refuse(f"the arguments are a JSON {_kind(value)}, not an object", hint, where="--args", code="CFG012")
+    return value
+
+
+def _kind(value: object) -> str:
+    kinds = {list: "array", str: "string", bool: "boolean", type(None): "null"}
+    return kinds.get(type(value), "number")
+
+
+def connector_of(target: str, asked: Asked) -> Connector:
+    """The connector that ``target`` and the options describe. Raises UsageError, NoConnector for a name."""
+    from diagnose.connector import Connector, HttpTransport, NetworkSettings
+    from diagnose.connector.address import parse_endpoint
+
+    if target.strip() and not _LOOKS_LIKE_URL.search(target):
+        raise _no_connector(target)
+    endpoint = parse_endpoint(target)
+    headers, authorization = _headers(asked.header)
+    given: dict[str, Any] = {
+        "url": target,
+        "transport": HttpTransport(type=asked.transport, url=endpoint.url),
+        "headers": headers,
+        "era": asked.era,
+        "network": NetworkSettings(
+            ca_bundle=_readable(asked.ca_bundle, "--ca-bundle"),
+            client_certificate=_readable(asked.client_cert, "--client-cert"),
+            client_key=_client_key(asked),
+            proxy=asked.proxy,
+            resolver=_name_server(asked.resolver),
+            resolve=dict(_pin(entry) for entry in asked.resolve),
+        ),
+    }
+    credential = _credential(authorization, asked.bearer_env, userinfo=endpoint.username is not None)
+    if credential is not None:
+        given["credential"] = credential
+    return Connector(**given)
+
+
+def _no_connector(target: str) -> NoConnector:
+    from diagnose.cli import nearest_command
+
+    command = nearest_command(target)
+    meant = f"did you mean diagnose {command}? " if command else ""
+    return NoConnector(
+        "CFG011",
+        f"no connector is named {target[:80]!r}",
+        hint=f"{meant}give the URL of its endpoint, such as https://mcp.example.com/mcp",
+    )
+
+
+def _credential(authorization: str | None, variable: str | None, *, userinfo: bool) -> Any:
+    from diagnose.connector import BearerCredential, HeadersCredential, Secret
+
+    given = [
+        name
+        for name, present in (
+            ("--header Authorization", authorization is not None),
+            ("--bearer-env", variable is not None),
+            ("the user name in the URL", userinfo),
+        )
+        if present
+    ]
+    if len(given) > 1:
+        raise refuse(f"{' and '.join(given)} are two credentials", "give one of them")
+    if variable is not None:
+        if not _VARIABLE.fullmatch(variable):
+            raise refuse(
+                "the value is not the name of a variable",
+                "name the variable, not the token: export TOKEN=... and --bearer-env TOKEN",
+                where="--bearer-env",
+                code="CFG009",
+            )
+        return BearerCredential(token=Secret(f"${{env:{variable}}}"))
+    if authorization is None:
+        return None
+    scheme, _, rest = authorization.partition(" ")
+    # Only this exact spelling is what a bearer credential sends; any other is sent as it was typed.
+    if scheme == "Bearer" and rest:
+        return BearerCredential(token=Secret(rest))
+    return HeadersCredential(headers={"Authorization": Secret(authorization)})
+
+
+def _headers(entries: tuple[str, ...]) -> tuple[dict[str, Any], str | None]:
+    """The connector's headers, and the value of Authorization. A value is never quoted: it may be a token."""
+    from diagnose.connector import Secret
+
+    headers: dict[str, Any] = {}
+    authorization: str | None = None
+    seen: set[str] = set()
+    for position, entry in enumerate(entries, 1):
+        name, colon, value = entry.partition(":")
+        name, value = name.rstrip(), value.strip(" \t")
+        which = f"--header, the {_ordinal(position)}" if len(entries) > 1 else "--header"
+        if not colon:
+            raise _bad_header("the header has no colon", which)
+        if not _HEADER_NAME.fullmatch(name):
+            raise _bad_header("the text before the colon is no header name", which)
+        if not value:
+            raise _bad_header(f"the header {name} has no value", which)
+        if name.lower() in seen:
+            raise _bad_header(f"the header {name} is given twice", which)
+        seen.add(name.lower())
+        if name.lower() == "authorization":
+            authorization = value
+        else:
+            headers[name] = Secret(value)
+    return headers, authorization
+
+
+def _bad_header(what: str, where: str) -> UsageError:
+    return refuse(what, "write it as --header 'Name: value'", where=where, code="CFG004")
+
+
+def _ordinal(number: int) -> str:
+    return {1: "first", 2: "second", 3: "third"}.get(number, f"{number}th")
+
+
+def _client_key(asked: Asked) -> Path | None:
+    if asked.client_key and not asked.client_cert:
+        raise refuse("--client-key has no certificate to go with", "name it too: --client-cert PEM")
+    return _readable(asked.client_key, "--client-key")
+
+
+def _readable(text: str | None, option: str) -> Path | None:
+    if text is None:
+        return None
+    path = Path(text)
+    if not path.exists():
+        what = f"the file {text!r} does not exist"
+    elif not os.access(path, os.R_OK):
+        what = f"the file {text!r} cannot be read by this user"
+    else:
+        return path
+    raise refuse(what, "name a PEM file that this user may read", where=option, code="CFG005")
+
+
+def _name_server(text: str | None) -> str | None:
+    from diagnose.context import split_resolver
+
+    if text is not None:
+        split_resolver(text)
+    return text
+
+
+def _pin(entry: str) -> tuple[str, str]:
+    """``HOST:PORT:IP`` as the resolver takes it; IPv6 literals may stand in brackets."""
+    found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+):(\d{1,5}):(.+)", entry)
+    try:
+        if found is None:
+            raise ValueError
+        host, port, ip = found.group(1).strip("[]"), int(found.group(2)), found.group(3).strip("[]")
+        if not 0 < port < 65536:
+            raise ValueError
+        return f"{host}:{port}", str(ipaddress.ip_address(ip))
+    except ValueError:
+        raise refuse(
+            f"{entry[:100]!r} pins nothing",
+            "write it as HOST:PORT:IP, such as mcp.example.com:443:203.0.113.7",
+            where="--resolve",
+        ) from None

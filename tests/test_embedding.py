@@ -1,0 +1,33 @@
+"""Every snippet of docs/embedding.md runs as it stands, against a healthy server of the lab."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from diagnose_lab import Lab
+
+PAGE = Path(__file__).parent.parent / "docs" / "embedding.md"
+SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(SNIPPETS)))
+def test_a_snippet_of_the_embedding_page_runs(lab: Lab, number: int) -> None:
+    running = lab.start("healthy-modern")
+    try:
+        source = compile(
+            SNIPPETS[number], f"embedding.md snippet {number}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        )
+        outcome = eval(source, {"URL": running.url})  # noqa: S307 - our own documentation
+        if inspect.iscoroutine(outcome):
+            asyncio.run(asyncio.wait_for(outcome, 30))
+    finally:
+        running.stop()
+
+
+def test_the_page_has_snippets() -> None:
+    assert len(SNIPPETS) >= 8
