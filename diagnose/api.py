@@ -52,7 +52,11 @@ def start(
         recorder=Recorder(),
         resolver=resolver or default_resolver(connector),
     )
-    return Run(ctx=context, steps=steps)
+    if not context.options.runtime:
+        return Run(ctx=context, steps=steps)
+    from diagnose.runtime_check import repeat_with_sdk
+
+    return Run(ctx=context, steps=steps, afterwards=repeat_with_sdk)
 
 
 async def stream(

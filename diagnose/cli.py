@@ -48,7 +48,7 @@ class _Commands(click.Group):
             raise UsageError(
                 "CFG006",
                 "there is no target",
-                hint="type a URL, such as diagnose https://mcp.example.com/mcp; diagnose --help lists all commands",
+                hint="type a URL, such as diagnose https://mcp.example.com/mcp; --help lists the commands",
             )
         if args[0] not in _COMMANDS and args[0] not in _OWN_OPTIONS:
             args = ["run", *args]
@@ -97,7 +97,11 @@ def _refused(refusal: UsageError) -> int:
 
 def _our_bug(problem: Exception) -> int:
     frames = traceback.extract_tb(problem.__traceback__)
-    place = f"{frames[-1].filename.replace(chr(92), '/').rpartition('/')[2]}:{frames[-1].lineno}" if frames else "?"
+    place = (
+        f"{frames[-1].filename.replace(chr(92), '/').rpartition('/')[2]}:{frames[-1].lineno}"
+        if frames
+        else "?"
+    )
     say(
         f"BUG001 internal error: {type(problem).__name__} at {place}: "
         "this is a fault of diagnose and says nothing about the connector; diagnose explain BUG001"

@@ -6,15 +6,25 @@ import contextlib
 import os
 import stat
 import sys
-import tempfile
 from pathlib import Path
 from typing import TextIO
 
 from diagnose.display import display
-from diagnose.errors import UsageError
+from diagnose.errors import ExitCode, UsageError
 from diagnose.redact import Redactor
 
-__all__ = ["check_writable", "deliver", "is_terminal", "prepare_streams", "note", "say", "show_cursor", "speaks_unicode", "write_file"]
+__all__ = [
+    "check_writable",
+    "deliver",
+    "is_terminal",
+    "note",
+    "prepare_streams",
+    "printed",
+    "say",
+    "show_cursor",
+    "speaks_unicode",
+    "write_file",
+]
 
 
 def prepare_streams() -> None:
@@ -33,8 +43,8 @@ def say(sentence: str) -> None:
 
 def note(text: str) -> None:
     """Text on stderr as it is: our own words, or text of a report."""
-    if sys.stderr is None:  # type: ignore[unreachable]  # closed before the start (2>&-)
-        return  # type: ignore[unreachable]
+    if sys.stderr is None:  # closed before the start (2>&-)
+        return
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
@@ -63,8 +73,8 @@ def show_cursor() -> None:
 
 def deliver(text: str) -> bool:
     """Write ``text`` to stdout; False, with a word on stderr, where it did not arrive."""
-    if sys.stdout is None:  # type: ignore[unreachable]  # closed before the start (>&-)
-        say("stdout is closed: the report went nowhere; --report FORMAT=PATH writes a file")  # type: ignore[unreachable]
+    if sys.stdout is None:  # closed before the start (>&-)
+        say("stdout is closed: the report went nowhere; --report FORMAT=PATH writes a file")
         return False
     try:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
@@ -76,6 +86,11 @@ def deliver(text: str) -> bool:
             say(f"the report could not be written to stdout: {reason}")
         return False
     return True
+
+
+def printed(text: str) -> int:
+    """Write what a command was asked for; the exit code of the command."""
+    return ExitCode.PASSED if deliver(text) else ExitCode.USAGE
 
 
 def _abandon_stdout() -> None:
@@ -92,7 +107,9 @@ def check_writable(path: Path) -> None:
         raise _unwritable(path, "is a directory", "name a file in it")
     folder = path.parent
     if not folder.is_dir():
-        raise _unwritable(path, "lies in a directory that does not exist", f"create it first: mkdir -p {folder}")
+        raise _unwritable(
+            path, "lies in a directory that does not exist", f"create it first: mkdir -p {folder}"
+        )
     target = path if path.exists() and not path.is_file() else folder
     if not os.access(target, os.W_OK):
         raise _unwritable(path, "cannot be written by this user", "name a place that this user may write to")
@@ -112,6 +129,8 @@ def write_file(path: Path, text: str) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
+    import tempfile
+
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # made with mode 0600
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:

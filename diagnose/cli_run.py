@@ -6,8 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, aclosing, nullcontext
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -29,7 +28,7 @@ from diagnose.report import FORMATS
 from diagnose.step import TITLES
 
 if TYPE_CHECKING:
-    from diagnose.events import Event
+    from diagnose.cli_progress import NoProgress
     from diagnose.model import Report
     from diagnose.pipeline import Run
 
@@ -58,12 +57,12 @@ class Printing:
             return True
         return is_terminal(stream) and os.environ.get("TERM") != "dumb"
 
-    def progress(self) -> AbstractContextManager[Callable[[Event], None]]:
+    def progress(self) -> NoProgress:
         """What is shown while the run goes: nothing, unless somebody looks at stderr."""
-        if self.quiet or not is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
-            return nullcontext(lambda event: None)
-        from diagnose.cli_progress import Progress
+        from diagnose.cli_progress import NoProgress, Progress
 
+        if self.quiet or not is_terminal(sys.stderr) or not _moves_cursor():
+            return NoProgress()
         # The text report repeats every step: on one and the same terminal the progress makes room for it.
         stays = self.format != "text" or not is_terminal(sys.stdout)
         return Progress(color=self.colored(sys.stderr), unicode=speaks_unicode(sys.stderr), stays=stays)
@@ -78,6 +77,13 @@ class Printing:
 
         color, unicode = self.colored(sys.stdout), speaks_unicode(sys.stdout)
         return as_text.render(report, verbosity=self.verbose, color=color, unicode=unicode)
+
+
+def _moves_cursor() -> bool:
+    # Older consoles of Windows print escape sequences instead of obeying them.
+    if sys.platform == "win32":
+        return bool(os.environ.get("WT_SESSION") or os.environ.get("TERM"))
+    return os.environ.get("TERM", "dumb") != "dumb"
 
 
 @click.command()
@@ -97,17 +103,25 @@ class Printing:
 @click.option("--sample", type=Word(("auto", "never")), default="auto", help="Whether a tool may be called.")
 @click.option("--tool", metavar="NAME", help="The tool that step 10 calls.")
 @click.option("--args", metavar="JSON", help="Its arguments, a JSON object.")
-@click.option("--header", multiple=True, metavar="'NAME: VALUE'", help="Send a header; ${env:X} is filled in.")
+@click.option(
+    "--header", multiple=True, metavar="'NAME: VALUE'", help="Send a header; ${env:X} is filled in."
+)
 @click.option("--bearer-env", metavar="VAR", help="Send the token in this environment variable.")
 @click.option("--ca-bundle", metavar="PEM", help="Trust these roots instead of the runtime's.")
-@click.option("--client-cert", metavar="PEM", help="Client certificate, with its key unless --client-key is given.")
+@click.option(
+    "--client-cert", metavar="PEM", help="Client certificate, with its key unless --client-key is given."
+)
 @click.option("--client-key", metavar="PEM", help="Its private key.")
 @click.option("--proxy", metavar="URL", help="Go through this HTTP proxy; an empty text goes directly.")
 @click.option("--resolver", metavar="IP[:PORT]", help="Ask this name server.")
-@click.option("--resolve", multiple=True, metavar="HOST:PORT:IP", help="Pin a host to an address; repeatable.")
+@click.option(
+    "--resolve", multiple=True, metavar="HOST:PORT:IP", help="Pin a host to an address; repeatable."
+)
 @click.option("--deep", is_flag=True, help="Allow checks that send more than the runtime does.")
 @click.option("--runtime", is_flag=True, help="Let the official SDK client repeat the run.")
-@click.option("--fail-on", type=Word(("error", "warning")), default="error", help="What makes the exit code 1.")
+@click.option(
+    "--fail-on", type=Word(("error", "warning")), default="error", help="What makes the exit code 1."
+)
 @click.option("--exit-by-step", is_flag=True, help="Exit with 10 + the number of the failing step, not 1.")
 def run(
     target: str,
@@ -153,7 +167,9 @@ def _reports(entries: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:
         word, equals, path = entry.partition("=")
         if not equals or not path:
             raise refuse(
-                f"{entry[:80]!r} names no file", "write it as FORMAT=PATH, such as json=report.json", where="--report"
+                f"{entry[:80]!r} names no file",
+                "write it as FORMAT=PATH, such as json=report.json",
+                where="--report",
             )
         try:
             found.append((known.convert(word, None, None), Path(path)))
@@ -168,20 +184,20 @@ def diagnose_and_print(started: Run, printing: Printing) -> tuple[Report, bool]:
     """Walk the steps, print the report, write the files; False where stdout did not take it."""
     from diagnose.report import render
 
-    with printing.progress() as watch:
-        found = asyncio.run(_watched(started, watch))
+    with printing.progress() as progress:
+        found = asyncio.run(_watched(started, progress))
     for word, path in printing.reports:
         write_file(path, render(found, word))
     return found, deliver(printing.rendered(found))
 
 
-async def _watched(started: Run, watch: Callable[[Event], None]) -> Report:
+async def _watched(started: Run, progress: NoProgress) -> Report:
     from diagnose.events import RunFinished
 
     _install(started)
-    async with aclosing(started.events()) as events:  # type: ignore[type-var]
+    async with progress.moving(), aclosing(started.events()) as events:  # type: ignore[type-var]
         async for event in events:
-            watch(event)
+            progress.show(event)
             if isinstance(event, RunFinished):
                 return event.report
     raise AssertionError("a run ends with RunFinished")

@@ -6,8 +6,7 @@ import json
 
 import click
 
-from diagnose.cli_delivery import deliver
-from diagnose.errors import ExitCode
+from diagnose.cli_delivery import printed
 
 __all__ = ["schema"]
 
@@ -17,4 +16,4 @@ def schema() -> int:
     """Print the JSON Schema of the report (draft 2020-12)."""
     from diagnose.model import json_schema
 
-    return ExitCode.PASSED if deliver(json.dumps(json_schema(), indent=2)) else ExitCode.USAGE
+    return printed(json.dumps(json_schema(), indent=2))

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["Asked", "NoConnector", "connector_of", "options_of"]
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# A token can be spelt like a name, and what is refused as a name must not be a token that is quoted.
+_TOKEN_LIKE = re.compile(r"(?=.*[0-9])(?=.*[a-z])\w{20,}")
+# What other programs fill in and this one does not: it would be sent as it stands (the server says 401).
+_UNFILLED = re.compile(
+    r"\$\{(?!env:)[^}]*\}|\{\{[^}]*\}\}|%[A-Z_]{2,}%|(?:^|\s)(?:\$[A-Z_]{2,}|<[A-Za-z_ -]+>)$"
+)
+_SCHEMES_WITHOUT_TOKEN = ("bearer", "basic", "token")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2, token
 _LOOKS_LIKE_URL = re.compile(r"[/.:@]|^localhost$")
 
@@ -93,7 +100,9 @@ def _arguments(text: str) -> dict[str, Any]:
     except RecursionError:
         raise refuse("the JSON is nested too deeply", hint, where="--args", code="CFG012") from None
     if not isinstance(value, dict):
-        raise refuse(f"the arguments are a JSON {_kind(value)}, not an object", hint, where="--args", code="CFG012")
+        raise refuse(
+            f"the arguments are a JSON {_kind(value)}, not an object", hint, where="--args", code="CFG012"
+        )
     return value
 
 
@@ -135,11 +144,11 @@ def _no_connector(target: str) -> NoConnector:
     from diagnose.cli import nearest_command
 
     command = nearest_command(target)
-    meant = f"did you mean diagnose {command}? " if command else ""
+    meant = f"did you mean the command diagnose {command}? Otherwise give" if command else "give"
     return NoConnector(
         "CFG011",
         f"no connector is named {target[:80]!r}",
-        hint=f"{meant}give the URL of its endpoint, such as https://mcp.example.com/mcp",
+        hint=f"{meant} the URL of its endpoint, such as https://mcp.example.com/mcp",
     )
 
 
@@ -158,7 +167,7 @@ def _credential(authorization: str | None, variable: str | None, *, userinfo: bo
     if len(given) > 1:
         raise refuse(f"{' and '.join(given)} are two credentials", "give one of them")
     if variable is not None:
-        if not _VARIABLE.fullmatch(variable):
+        if not _VARIABLE.fullmatch(variable) or _TOKEN_LIKE.fullmatch(variable):
             raise refuse(
                 "the value is not the name of a variable",
                 "name the variable, not the token: export TOKEN=... and --bearer-env TOKEN",
@@ -194,12 +203,31 @@ def _headers(entries: tuple[str, ...]) -> tuple[dict[str, Any], str | None]:
             raise _bad_header(f"the header {name} has no value", which)
         if name.lower() in seen:
             raise _bad_header(f"the header {name} is given twice", which)
+        _check_filled(name, value, which)
         seen.add(name.lower())
         if name.lower() == "authorization":
             authorization = value
         else:
             headers[name] = Secret(value)
     return headers, authorization
+
+
+def _check_filled(name: str, value: str, where: str) -> None:
+    """Refuse a value that somebody forgot to fill in. Raises UsageError CFG003 or CFG016."""
+    if value.lower() in _SCHEMES_WITHOUT_TOKEN:
+        raise refuse(
+            f"the header {name} holds the word {value} and nothing after it",
+            "the variable in the command was probably empty; set it, or use --bearer-env VAR",
+            where=where,
+            code="CFG003",
+        )
+    if _UNFILLED.search(value):
+        raise refuse(
+            f"the value of the header {name} is a placeholder that nothing fills in",
+            'write ${env:NAME} in single quotes, or let the shell fill in "$NAME" in double quotes',
+            where=where,
+            code="CFG016",
+        )
 
 
 def _bad_header(what: str, where: str) -> UsageError:

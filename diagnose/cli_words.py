@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from diagnose.errors import UsageError
 
+if TYPE_CHECKING:
+    _TextType = click.ParamType[str]
+    _NumberType = click.ParamType[float]
+else:  # generic since click 8.4 only
+    _TextType = _NumberType = click.ParamType
+
 __all__ = ["Seconds", "Word", "as_usage_error", "nearest", "refuse"]
 
 _LONGEST_TIME = 86_400.0
+_NO_COMMAND = re.compile(r"No such command '([\w-]{1,40})'")
 _OPTION = re.compile(r"--?[a-z][a-z-]{0,30}")
 
 
@@ -24,6 +30,8 @@ def refuse(what: str, hint: str, *, where: str | None = None, code: str = "CFG00
 
 def nearest(word: str, allowed: Sequence[str]) -> str | None:
     """The allowed word that ``word`` was probably meant to be."""
+    import difflib
+
     lowered = {entry.lower(): entry for entry in allowed}
     found = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.55)
     if found:
@@ -41,7 +49,7 @@ def _named(param: click.Parameter | None) -> str | None:
     return max(param.opts, key=len) if param is not None and param.opts else None
 
 
-class Word(click.ParamType):
+class Word(_TextType):
     """One of some words; ``aliases`` are accepted and not advertised."""
 
     name = "word"
@@ -58,10 +66,12 @@ class Word(click.ParamType):
         word = self.aliases.get(word, word)
         if word in self.allowed:
             return word
-        raise refuse(f"{str(value)[:60]!r} is not known", _meant(str(value), self.allowed), where=_named(param))
+        raise refuse(
+            f"{str(value)[:60]!r} is not known", _meant(str(value), self.allowed), where=_named(param)
+        )
 
 
-class Seconds(click.ParamType):
+class Seconds(_NumberType):
     """A time in seconds, more than nothing and at most a day."""
 
     name = "seconds"
@@ -83,9 +93,12 @@ class Seconds(click.ParamType):
 def as_usage_error(problem: click.ClickException) -> UsageError:
     """One of click's own refusals in our form. Values are never quoted: one of them may be a token."""
     context = getattr(problem, "ctx", None)
-    help_line = f"{context.command_path} --help shows what there is" if context else "diagnose --help"
+    command = context.command_path if context else "diagnose run"
+    help_line = f"{command} --help shows what there is"
     if isinstance(problem, click.NoSuchOption):
         return _no_such_option(problem, context, help_line)
+    if isinstance(problem, click.exceptions.NoArgsIsHelpError):
+        return refuse("there is no command", _meant("", _commands(context)))
     if isinstance(problem, click.MissingParameter):
         name = problem.param.make_metavar(context) if problem.param and context else "an argument"
         return refuse(f"{name.strip('[]')} is missing", help_line)
@@ -98,7 +111,16 @@ def as_usage_error(problem: click.ClickException) -> UsageError:
             "there are words after the target that belong to no option",
             f"quote a value that holds spaces, such as --header 'Name: value'; {help_line}",
         )
+    unknown = _NO_COMMAND.search(problem.message)
+    if unknown:
+        return refuse(f"there is no command {unknown.group(1)}", _meant(unknown.group(1), _commands(context)))
     return refuse(problem.message.rstrip("."), help_line)
+
+
+def _commands(context: click.Context | None) -> list[str]:
+    return (
+        context.command.list_commands(context) if context and isinstance(context.command, click.Group) else []
+    )
 
 
 def _no_such_option(problem: click.NoSuchOption, context: click.Context | None, help_line: str) -> UsageError:

@@ -83,6 +83,10 @@ class Context:
             )
         )
 
+    def add(self, finding: Finding) -> None:
+        """Add a finding that was made elsewhere; like :meth:`warn` it does not end the step."""
+        self._findings.append(finding)
+
     def not_applicable(self, reason: str) -> None:
         """Say that this step has no meaning for this connector; the check still returns its facts."""
         self._not_applicable = reason

@@ -14,19 +14,21 @@ import sys
 import time
 import traceback
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from diagnose import model
+from diagnose.amendment import Amendment, amended
 from diagnose.context import Context
 from diagnose.errors import ExitCode, UsageError
 from diagnose.events import Event, RunFinished, RunStarted, StepFinished, StepStarted
 from diagnose.findings import printed
 from diagnose.step import TITLES, Evidence, Facts, Fault, Finding, Step
 from diagnose.verdict import verdict
+from diagnose.version import VERSION
 
 __all__ = ["Run", "TEARDOWN_GRACE"]
 
@@ -38,11 +40,14 @@ TEARDOWN_GRACE = 3.0
 class Run:
     """One walk over the steps. Iterate :meth:`events` once; :meth:`interrupt` ends it early.
 
-    ``exit_code`` is valid when the last event has come.
+    ``afterwards`` looks at the run when the steps are done and everything is closed; a step that it amends
+    finishes once more. It gets the event loop's time at which the run's deadline ends. ``exit_code`` is
+    valid when the last event has come.
     """
 
     ctx: Context
     steps: tuple[Step, ...]
+    afterwards: Callable[[Run, float], Awaitable[Sequence[Amendment]]] | None = None
     facts: dict[type[Facts], Facts] = field(default_factory=dict)
     results: list[model.StepResult] = field(default_factory=list)
     exit_code: ExitCode = ExitCode.PASSED
@@ -50,6 +55,7 @@ class Run:
     _interrupted: bool = False
     _out_of_time: bool = False
     _blocked: dict[str, str | None] = field(default_factory=dict)
+    _shown: dict[str, Facts] = field(default_factory=dict)
     _reattributed: model.StepResult | None = None
 
     def interrupt(self) -> None:
@@ -94,6 +100,8 @@ class Run:
                 yield StepFinished(result=result)
         finally:
             await self._close()
+        for amendment in await self._afterwards(deadline):
+            yield StepFinished(result=self._amended(amendment))
         elapsed = round((time.monotonic() - began) * 1000, 1)
         report = self._report(run_id, started_at, elapsed)
         yield RunFinished(report=report)
@@ -104,6 +112,32 @@ class Run:
                 await self.ctx.closing.aclose()
         except TimeoutError:
             return  # a peer that will not let go cannot hold the report back; the process ends its sockets
+
+    async def _afterwards(self, deadline: float) -> Sequence[Amendment]:
+        left = deadline - time.monotonic()
+        if self.afterwards is None or self._interrupted or self._out_of_time or left <= 0:
+            return ()
+        try:
+            async with asyncio.timeout(None) as self._running:
+                return await self.afterwards(self, asyncio.get_running_loop().time() + left)
+        except TimeoutError:
+            return ()  # interrupted
+        except Exception as problem:  # our own bug, as in a step
+            return (Amendment(step="teardown", facts={}, finding=_bug(problem)),)
+        finally:
+            self._running = None
+
+    def _amended(self, amendment: Amendment) -> model.StepResult:
+        ctx = self.ctx
+        place = next(index for index, done in enumerate(self.results) if done.id == amendment.step)
+        ctx.step_id = amendment.step
+        self.results[place] = amended(
+            self.results[place],
+            facts=ctx.redactor.clean(dict(amendment.facts)),
+            findings=[_printed(amendment.finding, ctx, ())] if amendment.finding is not None else [],
+            exchanges=[exchange.id for exchange in ctx.recorder.of_step(amendment.step)],
+        )
+        return self.results[place]
 
     def _wanted(self) -> frozenset[str]:
         """The steps to run under ``--until`` and ``--only``: for one step, everything it needs as well."""
@@ -171,6 +205,8 @@ class Run:
             earlier = fault.step if fault.step != step.id else None
             if fault.facts is not None:
                 self.facts[type(fault.facts)] = fault.facts
+            elif fault.shown is not None:
+                self._shown[step.id] = fault.shown
         except TimeoutError:
             if self._running is None or not self._running.expired():
                 raise
@@ -229,16 +265,21 @@ class Run:
             self._out_of_time, whose, confidence = True, "the run's own deadline (--timeout)", "possible"
         progress = last.progress() if last is not None else "no answer"
         told = {"seconds": f"{allowed:.1f}", "progress": progress}
-        late = self.ctx.late()
-        if late is not None:
-            named = late.finding
-            return replace(named, args={**told, **named.args}, confidence=confidence or named.confidence)
         evidence = Evidence(
             label=f"answer within {allowed:.1f} s ({whose})",
             expected="a complete answer",
             observed=progress,
             exchange=last.id if last is not None else None,
         )
+        late = self.ctx.late()
+        if late is not None:
+            named = late.finding
+            return replace(
+                named,
+                args={**told, **named.args},
+                evidence=(*named.evidence, evidence),
+                confidence=confidence or named.confidence,
+            )
         return Finding(
             code=code,
             args=told,
@@ -280,7 +321,7 @@ class Run:
         )
 
     def _public_facts(self, step: Step) -> dict[str, Any]:
-        given = self.facts.get(step.gives)
+        given = self.facts.get(step.gives) or self._shown.get(step.id)
         return given.public() if given is not None else {}
 
     def _report(self, run_id: str, started_at: datetime, elapsed_ms: float) -> model.Report:
@@ -289,7 +330,7 @@ class Run:
         self.exit_code = self._exit_code(judged)
         exchanges = [exchange.report(ctx.redactor) for exchange in ctx.recorder.exchanges]
         return model.Report(
-            tool=model.Tool(name="connector-diagnose", version=_version("connector-diagnose") or "0"),
+            tool=model.Tool(name="connector-diagnose", version=VERSION),
             run=model.Run(
                 id=run_id,
                 started_at=started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),

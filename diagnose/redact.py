@@ -45,7 +45,11 @@ _SHAPES = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.DOTALL,
 )
-_BEARER_IN_TEXT = re.compile(r"\b(Bearer|Basic|DPoP)\s+(?=[A-Za-z0-9._~+/-]{8,}=*)(?=\S*[0-9])[A-Za-z0-9._~+/-]+=*")
+# Not where a challenge goes on with a parameter (name="value"): its URL is evidence and no secret.
+_BEARER_IN_TEXT = re.compile(
+    r"\b(Bearer|Basic|DPoP)\s+(?![A-Za-z0-9_-]+\s*=\s*[\"'A-Za-z0-9])"
+    r"(?=[A-Za-z0-9._~+/-]{8,}=*)(?=\S*[0-9])[A-Za-z0-9._~+/-]+=*"
+)
 _QUERY_PAIR = re.compile(r"(?<=[?&;])([A-Za-z0-9_.-]+)=([^&#\s\"'<>]+)")
 _USERINFO = re.compile(r"(?<=://)[^/@\s\"'<>]+@")
 _JSON_MEMBER = re.compile(r'"((?:[^"\\]|\\.){1,80})"(\s*:\s*)"((?:[^"\\]|\\.)*)"')

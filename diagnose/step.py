@@ -130,6 +130,7 @@ class Fault(Exception):
     ) -> None:
         super().__init__(code)
         self.facts = facts
+        self.shown: Facts | None = None
         self.step = step
         self.finding = Finding(
             code=code,
@@ -141,6 +142,14 @@ class Fault(Exception):
             ruled_out=ruled_out,
             exchange=exchange,
         )
+
+    @classmethod
+    def of(cls, finding: Finding, *, facts: Facts | None = None, shown: Facts | None = None) -> Fault:
+        """A fault whose finding was made elsewhere; ``shown`` are facts for the report alone."""
+        fault = cls(finding.code, facts=facts)
+        fault.finding = finding
+        fault.shown = shown
+        return fault
 
 
 Check = Callable[..., Awaitable[Facts]]
@@ -223,5 +232,6 @@ def classify(table: tuple[Rule, ...], *evidence: Evidence, **args: object) -> It
     except Exception as problem:  # the one choke point: what no row claims goes on as it came
         for row in table:
             if row.when(problem):
-                raise Fault(row.code, *evidence, **{**args, **row.args(problem)}) from problem
+                given: dict[str, Any] = {**args, **row.args(problem)}
+                raise Fault(row.code, *evidence, **given) from problem
         raise

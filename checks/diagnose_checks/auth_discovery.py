@@ -1,15 +1,261 @@
-"""Step 5: can a client find out how to log in?"""
+"""Step 5: can a client find out how to log in?
+
+From the challenge to the protected resource metadata to the authorization server metadata, as a client
+walks before its first login, and every document held against the others. GET only, no credential, no
+registration, no token request.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from diagnose.catalogue import page
 from diagnose.context import Context
-from diagnose.step import step
-from diagnose_checks.facts import AuthFacts, HttpFacts
+from diagnose.step import Evidence, Fault, Finding, step
+from diagnose_checks.challenge import Challenges, parse_challenges
+from diagnose_checks.discovery_urls import legacy_server_metadata_url
+from diagnose_checks.facts import AuthFacts, DnsFacts, HttpFacts
+from diagnose_checks.metadata_fetch import Document, Reader
+from diagnose_checks.presented import Presented, presented
+from diagnose_checks.registration import judge_registration, registration_routes
+from diagnose_checks.resource_metadata import (
+    absence,
+    earlier_faults,
+    find_resource_metadata,
+    is_absolute,
+    judge_resource,
+    servers_of,
+)
+from diagnose_checks.safe_urls import Reach, reach_of
+from diagnose_checks.scope_lists import judge_scopes, requested_scopes
+from diagnose_checks.server_metadata import (
+    find_server_metadata,
+    judge_server,
+    server_absence,
+    server_earlier_faults,
+)
 
-__all__ = ["auth_discovery"]
+__all__ = ["auth_discovery", "challenges_of"]
+
+_LONGEST = 2048  # characters of an identifier that the facts keep
+
+# What contradicts itself is wrong for whoever reads it; what is absent concerns only those who look for it.
+_CONTRADICTIONS = frozenset(f"AUTH{number:03}" for number in (4, 6, 7, 8, 10, 12, 13, 14, 16, 24))
 
 
-@step("auth_discovery", gives=AuthFacts, needs=(HttpFacts,), codes=("AUTH",), on_timeout="AUTH022", deadline=15)
-async def auth_discovery(ctx: Context, http: HttpFacts) -> AuthFacts:
+@dataclass(slots=True, kw_only=True)
+class _Walk:
+    """What the walk has learned so far; findings in the order in which a client meets their causes."""
+
+    challenges: Challenges
+    endpoint: str
+    reach: Reach
+    asked: list[Mapping[str, Any]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    resource: Document | None = None
+    server: Document | None = None
+    routes: Mapping[str, bool] | None = None
+
+    def add(self, subject: str, documents: Iterable[Document]) -> None:
+        self.asked += [document.listed(subject) for document in documents]
+
+
+@step(
+    "auth_discovery",
+    gives=AuthFacts,
+    needs=(HttpFacts,),
+    wants=(DnsFacts,),
+    codes=("AUTH",),
+    on_timeout="AUTH022",
+    deadline=15,
+)
+async def auth_discovery(ctx: Context, http: HttpFacts, dns: DnsFacts | None) -> AuthFacts:
     """Walk from the challenge to the authorization server, as a client would before its first login."""
-    return AuthFacts(required=http.challenged)
+    shown = presented(ctx.connector, ctx.environ)
+    addresses = dns._addresses if dns is not None and dns._proxy is None else None
+    # A key in the query is a credential, not a part of the resource's name.
+    endpoint = ctx.connector.url.partition("?")[0] if shown.kind == "query" else ctx.connector.url
+    walk = _Walk(challenges=challenges_of(http), endpoint=endpoint, reach=reach_of(ctx.origin, addresses))
+    reader = Reader(ctx, http._http, walk.reach)
+    if not http.challenged:
+        return await _accepted(ctx, reader, walk, shown)
+    schemes = walk.challenges.schemes
+    if schemes and walk.challenges.of("Bearer", "DPoP", "") is None:
+        # Basic, Negotiate, a vendor's key scheme: the server says what it wants, and it is not OAuth.
+        return _facts(walk, required=True)
+    _judge_challenge(walk, http)
+    await _walk(reader, walk, ctx)
+    return _conclude(ctx, walk, shown)
+
+
+def challenges_of(http: HttpFacts) -> Challenges:
+    """Every challenge of the answer to the first request."""
+    pairs = http._opening.exchange.response_headers
+    return parse_challenges(value for name, value in pairs if name.lower() == "www-authenticate")
+
+
+async def _accepted(ctx: Context, reader: Reader, walk: _Walk, shown: Presented) -> AuthFacts:
+    """Nobody was turned away: look at what an OAuth client would read, and at nothing else."""
+    if shown.kind == "none":
+        return AuthFacts(required=False)
+    if shown.kind in ("bearer", "oauth2"):
+        documents = await find_resource_metadata(reader, walk.endpoint, None)
+        walk.add("resource", documents)
+        if documents[-1].outcome == "found":
+            walk.resource = documents[-1]
+            _warn_of_contradiction(ctx, judge_resource(documents[-1], walk.endpoint))
+    return _facts(walk, required=None)
+
+
+def _judge_challenge(walk: _Walk, http: HttpFacts) -> None:
+    problems = list(walk.challenges.problems)
+    named = walk.challenges.parameter("resource_metadata")
+    if named is not None and not is_absolute(named):
+        problems.append("resource_metadata is no absolute URL")
+    if not problems:
+        return
+    exchange = http._opening.exchange
+    raw = [value for name, value in exchange.response_headers if name.lower() == "www-authenticate"]
+    evidence = Evidence(
+        label="WWW-Authenticate",
+        expected='Bearer resource_metadata="https://..."',
+        observed="\n".join(raw)[:1000],
+        exchange=exchange.id,
+    )
+    walk.findings.append(
+        Finding(
+            code="AUTH023",
+            args={"problems": "; ".join(problems)},
+            evidence=(evidence,),
+            where="WWW-Authenticate",
+            exchange=exchange.id,
+        )
+    )
+
+
+async def _walk(reader: Reader, walk: _Walk, ctx: Context) -> None:
+    named = walk.challenges.parameter("resource_metadata")
+    named = named if named is not None and is_absolute(named) else None
+    documents = await find_resource_metadata(reader, walk.endpoint, named)
+    walk.add("resource", documents)
+    if documents[-1].outcome != "found":
+        await _without_resource(reader, walk, ctx, documents, named=named is not None)
+        return
+    walk.resource = documents[-1]
+    walk.findings += earlier_faults(documents, named=named is not None)
+    if not walk.challenges.found:
+        found_at = Evidence(label="WWW-Authenticate", expected="a Bearer challenge", observed="absent")
+        walk.findings.append(
+            Finding(code="AUTH003", args={"document_url": walk.resource.url}, evidence=(found_at,))
+        )
+    walk.findings += judge_resource(walk.resource, walk.endpoint)
+    servers = servers_of(walk.resource.value)
+    if servers and is_absolute(servers[0]):
+        candidates = await _server_documents(reader, walk, servers[0])
+        _judge_server(walk, ctx, candidates, servers[0])
+
+
+async def _server_documents(reader: Reader, walk: _Walk, issuer: str) -> tuple[Document, ...]:
+    # The issuer itself is judged before URLs are built from it: "file:///etc" has no well-known place.
+    why = walk.reach.refuse_url(issuer)
+    if why is not None:
+        refused = Document(url=issuer, outcome="refused", detail=f"not fetched: {why}")
+        documents: tuple[Document, ...] = (refused,)
+    else:
+        documents = await find_server_metadata(reader, issuer)
+    walk.add("authorization server", documents)
+    return documents
+
+
+def _judge_server(walk: _Walk, ctx: Context, documents: tuple[Document, ...], issuer: str | None) -> None:
+    if documents[-1].outcome != "found":
+        walk.findings.append(server_absence(documents, issuer or documents[-1].url))
+        return
+    walk.server = documents[-1]
+    walk.routes = registration_routes(ctx.connector, walk.server.value)
+    walk.findings += server_earlier_faults(documents)
+    walk.findings += judge_server(walk.server, issuer, ctx.origin, loopback=walk.reach.own == "loopback")
+    walk.findings += judge_registration(walk.server, walk.routes)
+    walk.findings += judge_scopes(walk.challenges, walk.resource, walk.server)
+
+
+async def _without_resource(
+    reader: Reader, walk: _Walk, ctx: Context, documents: tuple[Document, ...], *, named: bool
+) -> None:
+    """No protected resource metadata: 2025-03-26 had none, and looked at the root of the MCP host."""
+    missing = absence(documents, walk.challenges, named=named)
+    if missing.code not in ("AUTH001", "AUTH002"):
+        walk.findings.append(missing)
+        return
+    legacy = await reader.get(legacy_server_metadata_url(walk.endpoint))
+    walk.add("authorization server (2025-03-26)", (legacy,))
+    if legacy.outcome != "found":
+        walk.findings.append(missing)
+        return
+    evidence = (legacy.evidence("authorization server metadata"), *missing.evidence)
+    walk.findings.append(
+        Finding(
+            code="AUTH021",
+            args={"document_url": legacy.url},
+            evidence=evidence,
+            where=legacy.url,
+            exchange=legacy.exchange,
+        )
+    )
+    _judge_server(walk, ctx, (legacy,), None)
+
+
+def _conclude(ctx: Context, walk: _Walk, shown: Presented) -> AuthFacts:
+    facts = _facts(walk, required=True)
+    if shown.static:
+        _warn_of_contradiction(ctx, walk.findings)
+        return facts
+    errors = [finding for finding in walk.findings if _severity(finding) == "error"]
+    for finding in walk.findings:
+        if not errors or finding is not errors[0]:
+            ctx.add(finding)
+    if errors:
+        # Without a credential there is nothing that step 6 could judge on its own.
+        handed_on = facts if shown.kind != "none" else None
+        raise Fault.of(errors[0], facts=handed_on, shown=facts)
+    return facts
+
+
+def _warn_of_contradiction(ctx: Context, findings: Iterable[Finding]) -> None:
+    """One warning at most: this connector's credential does not come from these documents."""
+    first = next((finding for finding in findings if finding.code in _CONTRADICTIONS), None)
+    if first is not None:
+        ctx.add(replace(first, severity="warning"))
+
+
+def _severity(finding: Finding) -> str:
+    return finding.severity or page(finding.code).severity
+
+
+def _facts(walk: _Walk, *, required: bool | None) -> AuthFacts:
+    challenge = next(iter(walk.challenges.found), None)
+    chosen = walk.challenges.of("Bearer", "DPoP") or challenge
+    resource = walk.resource.value if walk.resource else {}
+    server = walk.server.value if walk.server else {}
+    methods = server.get("code_challenge_methods_supported")
+    scopes, _ = requested_scopes(walk.challenges, resource)
+    named = resource.get("resource")
+    issuer = server.get("issuer")
+    return AuthFacts(
+        required=required,
+        scheme=chosen.scheme or None if chosen else None,
+        challenge=dict(chosen.params) if chosen else None,
+        resource_metadata_url=walk.resource.url if walk.resource else None,
+        resource=named[:_LONGEST] if isinstance(named, str) else None,
+        authorization_servers=servers_of(resource) or None,
+        issuer=issuer[:_LONGEST] if isinstance(issuer, str) else None,
+        metadata_url=walk.server.url if walk.server else None,
+        scopes=scopes,
+        registration=walk.routes,
+        pkce=tuple(str(method)[:40] for method in methods[:20]) if isinstance(methods, list) else None,
+        candidates=tuple(walk.asked) or None,
+        _resource_metadata=resource or None,
+        _server_metadata=server or None,
+    )

@@ -1,4 +1,4 @@
-"""``WWW-Authenticate`` as servers really send it (RFC 9110 11.6.1): several schemes, several lines, bad quoting.
+"""``WWW-Authenticate`` as servers really send it (RFC 9110 11.6.1): many schemes, many lines, bad quoting.
 
 Nothing is raised: what can be read is read, and what breaks the grammar is listed, because strict clients
 stop there.
@@ -109,8 +109,10 @@ class _Reading:
 
     def _is_scheme_with_token68(self, text: str, position: int) -> bool:
         word = _TOKEN.match(text, position)
-        return word is not None and text[word.end() : word.end() + 1] == " " and bool(
-            _TOKEN68.match(text, word.end() + 1)
+        return (
+            word is not None
+            and text[word.end() : word.end() + 1] == " "
+            and bool(_TOKEN68.match(text, word.end() + 1))
         )
 
     def _scheme(self, text: str, position: int, *, parted: bool) -> int:

@@ -14,8 +14,6 @@ class Difference:
     at: int
     slash_only: bool
     words: str
-    marked: str
-    """The observed text with the part that differs between ›‹."""
 
 
 def difference(expected: str, observed: str) -> Difference | None:
@@ -27,18 +25,14 @@ def difference(expected: str, observed: str) -> Difference | None:
         min(len(expected), len(observed)),
     )
     slash_only = expected.rstrip("/") == observed.rstrip("/")
-    end = 0
-    while end < min(len(expected), len(observed)) - at and expected[-1 - end] == observed[-1 - end]:
-        end += 1
-    part = observed[at : len(observed) - end]
-    marked = f"{observed[:at]}›{part}‹{observed[len(observed) - end :]}"
     if slash_only:
         words = "only a trailing slash differs"
     elif expected.lower() == observed.lower():
         words = f"only upper and lower case differ, first at character {at + 1}"
     else:
-        words = f"they differ from character {at + 1} on: {_shown(observed, at)} instead of {_shown(expected, at)}"
-    return Difference(at=at, slash_only=slash_only, words=words, marked=marked)
+        got, wanted = _shown(observed, at), _shown(expected, at)
+        words = f"they differ from character {at + 1} on: {got} instead of {wanted}"
+    return Difference(at=at, slash_only=slash_only, words=words)
 
 
 def _shown(text: str, at: int) -> str:

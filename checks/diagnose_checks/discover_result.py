@@ -18,6 +18,7 @@ __all__ = ["SERVER_INFO", "Discovery", "read_discovery"]
 SERVER_INFO = "io.modelcontextprotocol/serverInfo"
 _RESULT_TYPES = ("complete", "input_required")
 _SCOPES = ("public", "private")
+_MOST_VERSIONS, _LONGEST_VERSION = 50, 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,8 @@ class Discovery:
 def read_discovery(result: Mapping[str, Any]) -> Discovery:
     """Read one DiscoverResult."""
     listed = result.get("supportedVersions")
-    versions = tuple(item for item in listed if isinstance(item, str)) if isinstance(listed, list) else ()
+    texts = [item for item in listed if isinstance(item, str)] if isinstance(listed, list) else []
+    versions = tuple(item[:_LONGEST_VERSION] for item in texts[:_MOST_VERSIONS])
     return Discovery(versions=versions, defects=tuple(_defects(result)), hints=tuple(_hints(result)))
 
 
@@ -77,7 +79,10 @@ def _versions(result: Mapping[str, Any]) -> Iterator[Defect]:
             return
     if not listed:
         yield Defect(
-            pointer="/supportedVersions", expected="at least one version", observed="an empty array", refused_by=""
+            pointer="/supportedVersions",
+            expected="at least one version",
+            observed="an empty array",
+            refused_by="",
         )
 
 

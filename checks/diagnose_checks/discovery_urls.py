@@ -9,11 +9,28 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-__all__ = ["legacy_server_metadata_url", "resource_metadata_urls", "server_metadata_urls"]
+__all__ = ["canonical", "legacy_server_metadata_url", "resource_metadata_urls", "server_metadata_urls"]
 
 _RESOURCE = "/.well-known/oauth-protected-resource"
 _SERVER = "/.well-known/oauth-authorization-server"
 _OPENID = "/.well-known/openid-configuration"
+
+
+def canonical(url: str) -> str:
+    """The URL as every client's URL type writes it: scheme and host in lower case, no default port, a path.
+
+    RFC 3986 6.2.2 and 6.2.3. A trailing slash of a longer path stays: it makes another resource.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return url
+    if ":" in host:
+        host = f"[{host}]"
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    netloc = host if port in (None, default) else f"{host}:{port}"
+    return parts._replace(netloc=netloc, path=parts.path or "/").geturl()
 
 
 def resource_metadata_urls(endpoint: str, named_by_challenge: str | None) -> tuple[str, ...]:

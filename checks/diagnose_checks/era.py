@@ -83,12 +83,15 @@ def meaning_of(error: Mapping[str, Any] | None) -> Meaning:
 
 
 def _texts(value: Any) -> tuple[str, ...] | None:
-    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else None
+    """The texts of a list, so many as any real one has; None for what is no list."""
+    return (
+        tuple(item[:80] for item in value[:50] if isinstance(item, str)) if isinstance(value, list) else None
+    )
 
 
 def _names(value: Any) -> tuple[str, ...]:
     if isinstance(value, Mapping):
-        return tuple(str(name) for name in value)
+        return tuple(str(name)[:80] for name in list(value)[:50])
     return _texts(value) or ()
 
 

@@ -70,6 +70,7 @@ class TlsFacts(Facts):
     days_left: int | None = None
     fingerprint_sha256: str | None = None
     trust_store: str | None = None
+    client_certificate_requested: bool | None = None
     _stream: WireStream
     _proxy: ProxyRoute | None = None
     _store: TrustStore | None = None
@@ -129,6 +130,7 @@ class TokenFacts(Facts):
     needed: bool
     credential: Mapping[str, Any] | None = None
     accepted: bool | None = None
+    form: str | None = None
     claims: Mapping[str, Any] | None = None
     expires_in_s: int | None = None
 
@@ -188,30 +190,47 @@ class SessionFacts(Facts):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolFacts(Facts):
-    """The catalogue. ``_tools`` are the raw tool objects of all pages, in order."""
+    """The catalogue. ``_tools`` are the raw tools of all pages, in order; ``names`` the first of their names.
+
+    ``_flawed`` are the indexes of tools that step 10 must not choose by itself. ``complete`` is False where
+    the reading ended before the list did. ``names_beyond_model_apis`` counts names that are good MCP and
+    still outside ``^[a-zA-Z0-9_-]{1,64}$``.
+    """
 
     tools: int
     pages: int
     page_sizes: tuple[int, ...]
     names: tuple[str, ...]
+    complete: bool = True
+    offered: bool = True
+    read_only: int | None = None
+    with_output_schema: int | None = None
+    names_beyond_model_apis: int | None = None
     prompts: int | None = None
     resources: int | None = None
-    _tools: tuple[Mapping[str, Any], ...]
+    _tools: tuple[Any, ...]
+    _flawed: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFacts(Facts):
-    """A tool answered, or dispatch was proven with a name that cannot exist."""
+    """A tool answered, or dispatch was proven with a name that cannot exist.
+
+    ``refused`` says of each tool that was not chosen why. ``structured_content`` says how the result
+    compares with the tool's output schema.
+    """
 
     tool: str | None = None
     how_chosen: str | None = None
     arguments: Mapping[str, Any] | None = None
     is_error: bool | None = None
     content_types: tuple[str, ...] | None = None
+    structured_content: str | None = None
     result_bytes: int | None = None
     estimated_tokens: int | None = None
     first_byte_ms: float | None = None
     total_ms: float | None = None
+    refused: Mapping[str, str] | None = None
     note: str | None = None
 
 

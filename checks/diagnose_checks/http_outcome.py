@@ -12,7 +12,7 @@ from diagnose.connector.address import origin_of
 from diagnose.step import Evidence
 from diagnose.wire.http_wire import ExchangeFailed
 from diagnose.wire.recorder import Recorded
-from diagnose.wire.rpc import RpcReply, StreamableChannel
+from diagnose.wire.rpc import RpcChannel, RpcReply
 from diagnose_checks.rpc_faults import said
 
 __all__ = ["Outcome", "bearer_challenge", "speaks_mcp", "status_line"]
@@ -30,7 +30,7 @@ class Outcome:
 
     url: str
     method: str
-    channel: StreamableChannel
+    channel: RpcChannel | None = None
     reply: RpcReply | None = None
     failure: ExchangeFailed | None = None
     waited_s: float | None = None
@@ -51,7 +51,9 @@ class Outcome:
         """Answered with 401, or with 403 and a Bearer challenge: a matter of steps 5 and 6."""
         if self.reply is None:
             return False
-        return self.reply.status == 401 or (self.reply.status == 403 and bearer_challenge(self.reply.exchange))
+        return self.reply.status == 401 or (
+            self.reply.status == 403 and bearer_challenge(self.reply.exchange)
+        )
 
     @property
     def speaks_mcp(self) -> bool:
@@ -78,7 +80,7 @@ class Outcome:
 
     def evidence(self, label: str | None = None, expected: str | None = None) -> Evidence:
         """This outcome as evidence."""
-        shown = label or f"POST {self.method}"
+        shown = label or (self.method if self.method == "GET" else f"POST {self.method}")
         exchange = self.exchange
         return Evidence(
             label=shown,
@@ -92,7 +94,8 @@ class Outcome:
 def bearer_challenge(exchange: Recorded) -> bool:
     """Whether the answer asks for a Bearer token (RFC 6750 3)."""
     return any(
-        name.lower() == "www-authenticate" and _BEARER.search(value) for name, value in exchange.response_headers
+        name.lower() == "www-authenticate" and _BEARER.search(value)
+        for name, value in exchange.response_headers
     )
 
 
@@ -103,7 +106,7 @@ def speaks_mcp(reply: RpcReply) -> bool:
     """
     if 400 <= reply.status < 500:
         return reply.message is not None and reply.status not in _HTTP_REFUSALS
-    if not 200 <= reply.status < 300:
+    if not 200 <= reply.status < 300 or reply.status in (204, 205):
         return False
     if reply.status == 202 or reply.content_type == "text/event-stream":
         return True
@@ -114,12 +117,14 @@ def speaks_mcp(reply: RpcReply) -> bool:
 
 def _foreign_json(reply: RpcReply) -> bool:
     """JSON that is readable and has nothing of JSON-RPC in it: another program's API."""
-    if reply.problem("not-jsonrpc") is None:
+    if reply.problem("not-jsonrpc", "batch") is None:
         return False
     try:
         document = json.loads(bytes(reply.exchange.body))
     except (ValueError, RecursionError):
         return '"jsonrpc"' not in reply.text
+    if isinstance(document, list):
+        return not any(isinstance(item, Mapping) and "jsonrpc" in item for item in document)
     if not isinstance(document, Mapping):
         return True
     return "jsonrpc" not in document and not ("id" in document and {"result", "error"} & document.keys())

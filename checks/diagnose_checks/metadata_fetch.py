@@ -25,7 +25,7 @@ from diagnose.wire.proxies import effective_proxy
 from diagnose.wire.rpc import MODERN_VERSION
 from diagnose.wire.strict_json import HostileJson, parse
 from diagnose.wire.transport import StagedTransport
-from diagnose.wire.trust import runtime_store
+from diagnose.wire.trust import TrustStoreUnreadable, runtime_store
 from diagnose_checks.opening import user_agent
 from diagnose_checks.safe_urls import Reach
 
@@ -38,7 +38,7 @@ _MOST_REDIRECTS = 5
 _MARGIN = 0.25  # what the check needs after its last request to say what it saw
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
-Outcome = Literal["found", "absent", "not JSON", "server error", "unreachable", "no answer in time", "refused"]
+Outcome = Literal["found", "absent", "not JSON", "server error", "unreachable", "no answer", "refused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ class Reader:
         except TimeoutError:
             return Document(
                 url=url,
-                outcome="no answer in time",
+                outcome="no answer",
                 detail=f"no complete answer within {seconds:.1f} s",
                 redirects=tuple(hops),
                 exchange=self._last_exchange(),
@@ -141,11 +141,15 @@ class Reader:
         except AddressRefused as problem:
             self._note(str(problem))
             return self._refused(url, target, str(problem), hops)
-        except ProxyRefused as problem:
+        except httpx2.InvalidURL as problem:
+            return self._refused(url, target, f"it is no usable URL: {problem}", hops)
+        except (ProxyRefused, TrustStoreUnreadable) as problem:
             self._note(str(problem))
-            detail = f"the proxy refuses the connection: {problem}"
+            proxied = isinstance(problem, ProxyRefused)
+            detail = f"the proxy refuses the connection: {problem}" if proxied else str(problem)
+            exchange = self._last_exchange()
             return Document(
-                url=url, outcome="unreachable", detail=detail, redirects=tuple(hops), exchange=self._last_exchange()
+                url=url, outcome="unreachable", detail=detail, redirects=tuple(hops), exchange=exchange
             )
         except ExchangeFailed as problem:
             return _failed(url, problem, tuple(hops))
@@ -231,7 +235,7 @@ def _judged(url: str, answer: Answer, hops: tuple[str, ...]) -> Document:
             value=value or {},
         )
 
-    said = f"HTTP {answer.status} {answer.reason}".strip()
+    said = f"HTTP {answer.status} {answer.reason[:100]}".strip()
     if answer.status >= 500 or answer.status == 429:
         return made("server error", said)
     if answer.status != 200:
@@ -241,7 +245,8 @@ def _judged(url: str, answer: Answer, hops: tuple[str, ...]) -> Document:
         value = parse(answer.body).value
     except HostileJson as problem:
         shown = answer.text.strip()[:80]
-        return made("not JSON", f"{said}, {kind}, {problem}: {shown!r}" if shown else f"{said}, {kind}, empty")
+        why = f"{problem}: {shown!r}" if shown else "an empty body"
+        return made("not JSON", f"{said}, {kind}, {why}")
     if not isinstance(value, Mapping):
         return made("not JSON", f"{said}, {kind}, a JSON value that is no object")
     return made("found", f"{said}, {kind}", value)

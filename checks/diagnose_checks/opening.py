@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import ssl
-from importlib.metadata import version
 
 import httpx2
 
 from diagnose.context import Context
+from diagnose.version import VERSION
 from diagnose.wire.dial import Dialler
 from diagnose.wire.http_wire import HttpWire
 from diagnose.wire.rpc import LEGACY_VERSIONS, MODERN_VERSION, RpcReply, StreamableChannel
 from diagnose.wire.transport import StagedTransport
 from diagnose_checks.facts import TlsFacts
 
-__all__ = ["dialler", "initialize_params", "open_channel", "runtime_user_agent", "say_first", "user_agent", "wire_over"]
+__all__ = [
+    "dialler",
+    "initialize_params",
+    "open_channel",
+    "runtime_user_agent",
+    "say_first",
+    "user_agent",
+    "wire_over",
+]
 
 
 def user_agent() -> str:
     """Ours, so that it can be found in a server's log, with the runtime's library behind it."""
-    return f"connector-diagnose/{version('connector-diagnose')} {runtime_user_agent()}"
+    return f"connector-diagnose/{VERSION} {runtime_user_agent()}"
 
 
 def runtime_user_agent() -> str:
     """What the runtime's HTTP library calls itself: the official client adds nothing to it."""
-    return f"python-httpx2/{version('httpx2')}"
+    return f"python-httpx2/{httpx2.__version__}"
 
 
 def dialler(ctx: Context, tls: TlsFacts) -> Dialler:
@@ -69,7 +77,7 @@ def open_channel(ctx: Context, wire: HttpWire, url: str, *, modern: bool) -> Str
         url=url,
         era="modern" if modern else "legacy",
         version=MODERN_VERSION if modern else LEGACY_VERSIONS[0],
-        client_version=version("connector-diagnose"),
+        client_version=VERSION,
     )
 
 
@@ -78,7 +86,7 @@ def initialize_params(protocol_version: str) -> dict[str, object]:
     return {
         "protocolVersion": protocol_version,
         "capabilities": {},
-        "clientInfo": {"name": "connector-diagnose", "version": version("connector-diagnose")},
+        "clientInfo": {"name": "connector-diagnose", "version": VERSION},
     }
 
 

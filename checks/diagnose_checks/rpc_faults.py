@@ -232,7 +232,7 @@ def exchange_faults(
             "method": method,
             "status": exchange.status or "none",
             "content_type": exchange.header("content-type") or "none",
-            "detail": problem.detail,
+            "detail": problem.detail.rstrip("."),
             "error_code": "none",
             "error_message": "none",
         }

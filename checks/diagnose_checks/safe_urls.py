@@ -31,7 +31,8 @@ _METADATA = frozenset(
 )
 _SHARED = ipaddress.ip_network("100.64.0.0/10")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_UNUSABLE = re.compile(r"[\s\x00-\x20\x7f\\]")
+_LONGEST = 2048
+_UNUSABLE = re.compile(r"[^\x21-\x7e]|[\\\"<>^`{|}]")
 
 
 def address_kind(ip: str) -> AddressKind:
@@ -78,8 +79,10 @@ class Reach:
 
     def refuse_url(self, url: str) -> str | None:
         """Why ``url`` is not fetched, judged by its text; None where its address decides."""
+        if len(url) > _LONGEST:
+            return f"it is longer than {_LONGEST} characters"
         if _UNUSABLE.search(url):
-            return "it has blanks, control characters or backslashes in it"
+            return "it holds characters that no URL may hold (RFC 3986 2)"
         try:
             parts = urlsplit(url)
             if parts.scheme.lower() not in ("http", "https"):

@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from typing import Any
+
 from diagnose.context import Context
-from diagnose.step import step
+from diagnose.step import Evidence, Fault, step
+from diagnose.wire.http_wire import ExchangeFailed
+from diagnose.wire.recorder import Recorded
+from diagnose.wire.rpc import RpcReply
+from diagnose_checks.arguments import mirrored_headers
+from diagnose_checks.call_answer import CALL_CODES, judge_call, judge_probe, waits_for_client
+from diagnose_checks.call_result import content_types, estimated_tokens
 from diagnose_checks.facts import CallFacts, InitFacts, SessionFacts, ToolFacts
+from diagnose_checks.rpc_faults import exchange_faults
+from diagnose_checks.sample_plan import NoCall, Plan, plan_call
+from diagnose_checks.structured import judge_structured
 
 __all__ = ["sample_call"]
+
+_NAME_SHOWN = 256
+_TOKENS_CAP = 25_000
+"""Above this the most widespread hosts cut a result off or refuse it."""
+
+
+def _timed_out(last: Recorded | None) -> str:
+    return "CALL022" if last is not None and waits_for_client(last) else "CALL008"
 
 
 @step(
@@ -15,11 +36,89 @@ __all__ = ["sample_call"]
     needs=(InitFacts, SessionFacts),
     wants=(ToolFacts,),
     codes=("CALL",),
-    on_timeout="CALL008",
+    on_timeout=_timed_out,
     deadline=30,
 )
 async def sample_call(
     ctx: Context, init: InitFacts, session: SessionFacts, tools: ToolFacts | None
 ) -> CallFacts:
-    """Make one safe call, or prove dispatch with a name that cannot exist."""
-    return CallFacts(note="no call")
+    """Make one safe call, or prove dispatch with a name that cannot exist. One attempt, never a retry."""
+    plan = plan_call(ctx, tools)
+    if isinstance(plan, NoCall):
+        ctx.not_applicable(plan.reason)
+        return CallFacts(note=plan.reason)
+    facts = CallFacts(
+        tool=None if plan.is_probe else plan.name[:_NAME_SHOWN],
+        how_chosen=plan.how,
+        arguments=None if plan.is_probe else plan.arguments,
+        refused=plan.refused or None,
+    )
+    reply = await _call(ctx, session, plan, facts)
+    if reply is None:
+        return replace(facts, note="the answer was larger than what is read")
+    facts = _timed(facts, reply)
+    if plan.is_probe:
+        return replace(facts, note=judge_probe(ctx, reply, plan, facts, init.era))
+    return await _judged(ctx, init, reply, plan, facts)
+
+
+async def _call(ctx: Context, session: SessionFacts, plan: Plan, facts: CallFacts) -> RpcReply | None:
+    """The reply; None where it passed the byte limit, which is a warning and not a fault of the protocol."""
+    channel = session._channel
+    more: dict[str, Any] = {}
+    if channel.era == "modern" and plan.tool is not None:
+        headers = mirrored_headers(plan.tool.get("inputSchema"), plan.arguments)
+        more = {"extra_headers": headers} if headers else {}
+    params = {"name": plan.name, "arguments": dict(plan.arguments)}
+    try:
+        with exchange_faults(
+            {name: code for name, code in CALL_CODES.items() if name != "answer-too-large"},
+            "tools/call",
+            facts=facts,
+            tool=plan.name,
+        ):
+            return await channel.call("tools/call", params, step=ctx.step_id, name=plan.name, **more)
+    except Fault as fault:
+        cause = fault.__cause__
+        if not isinstance(cause, ExchangeFailed) or cause.kind != "too-large":
+            raise
+        size = cause.exchange.body_size
+        _warn_large(ctx, plan, cause.exchange, size, f"more than {size // 4}")
+        return None
+
+
+def _timed(facts: CallFacts, reply: RpcReply) -> CallFacts:
+    marks = reply.exchange.marks
+    return replace(
+        facts,
+        first_byte_ms=marks.get("wait"),
+        total_ms=marks.get("receive"),
+        result_bytes=len(json.dumps(reply.result).encode()) if reply.result is not None else None,
+    )
+
+
+async def _judged(ctx: Context, init: InitFacts, reply: RpcReply, plan: Plan, facts: CallFacts) -> CallFacts:
+    result = judge_call(ctx, reply, plan, facts, init.era)
+    if result is None:
+        return replace(facts, note="the call ended without a result; the warning says why")
+    tokens = estimated_tokens(result)
+    facts = replace(
+        facts,
+        is_error=result.get("isError") is True,
+        content_types=content_types(result),
+        estimated_tokens=tokens,
+    )
+    if tokens > _TOKENS_CAP:
+        _warn_large(ctx, plan, reply.exchange, facts.result_bytes or 0, f"about {tokens}")
+    compared = await judge_structured(ctx, reply, plan.tool, plan.name, result, facts)
+    return replace(facts, structured_content=compared)
+
+
+def _warn_large(ctx: Context, plan: Plan, exchange: Recorded, size: int, tokens: str) -> None:
+    evidence = Evidence(
+        label=f"result of {plan.name[:80]}",
+        expected=f"at most {_TOKENS_CAP} tokens",
+        observed=f"{size} bytes, {tokens} tokens",
+        exchange=exchange.id,
+    )
+    ctx.warn("CALL012", evidence, exchange=exchange.id, tool=plan.name, size=size, tokens=tokens)

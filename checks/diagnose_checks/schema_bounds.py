@@ -11,7 +11,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Excess", "dangling_reference", "excess", "external_reference", "local_target", "pointer_to", "positions"]
+__all__ = [
+    "Excess",
+    "dangling_reference",
+    "excess",
+    "external_reference",
+    "local_target",
+    "pointer_to",
+    "positions",
+]
 
 MAX_POSITIONS = 2000
 MAX_DEPTH = 32
@@ -81,9 +89,7 @@ def _children(node: Mapping[str, Any], *, stored: bool = True) -> Iterator[tuple
 
 def excess(schema: Any) -> Excess | None:
     """The first cap that ``schema`` passes, or None where it may be evaluated."""
-    count = 0
-    for path, node in positions(schema):
-        count += 1
+    for count, (path, node) in enumerate(positions(schema), start=1):
         where = pointer_to(path)
         if count > MAX_POSITIONS:
             return Excess(pointer="", limit=f"{MAX_POSITIONS} subschemas", observed="more")
@@ -169,9 +175,7 @@ def external_reference(schema: Any) -> tuple[str, str] | None:
     another base.
     """
     identifiers = {
-        node["$id"].partition("#")[0]
-        for _, node in positions(schema)
-        if isinstance(node.get("$id"), str)
+        node["$id"].partition("#")[0] for _, node in positions(schema) if isinstance(node.get("$id"), str)
     }
     for path, node in positions(schema):
         reference = node.get("$ref")
@@ -189,6 +193,10 @@ def dangling_reference(schema: Any) -> tuple[str, str] | None:
         return None
     for path, node in positions(schema):
         reference = node.get("$ref")
-        if isinstance(reference, str) and reference.startswith("#/") and _follow(schema, reference) is _MISSING:
+        if (
+            isinstance(reference, str)
+            and reference.startswith("#/")
+            and _follow(schema, reference) is _MISSING
+        ):
             return pointer_to((*path, "$ref")), reference
     return None

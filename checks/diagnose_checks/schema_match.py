@@ -48,6 +48,7 @@ def same(left: Any, right: Any) -> bool:
     return bool(left == right) and type(left) in _COMPARABLE and type(right) in _COMPARABLE
 
 
+_QUIET = Mismatch(pointer="", keyword="", expected="", observed="")
 _COMPARABLE = (str, int, float, type(None))
 
 
@@ -104,13 +105,27 @@ _ELSEWHERE: Mapping[str, Callable[[Any], bool]] = {
 class _Walk:
     root: Any
     steps: int = field(default=0)
+    quiet: int = field(default=0)
+    """Above 0 only whether something fits is asked, and no words are made."""
+
+    def spend(self, steps: int = 1) -> None:
+        self.steps += steps
+        if self.steps > _FUEL:
+            raise Undecided("more steps than an inline check may take")
+
+    def mismatch(self, path: Path, keyword: str, expected: Callable[[], str], value: Any) -> Mismatch:
+        if self.quiet:
+            return _QUIET
+        return Mismatch(
+            pointer=pointer_to(path), keyword=keyword, expected=expected(), observed=_brief(value)
+        )
 
     def compare(self, schema: Any, value: Any, path: Path, depth: int) -> Iterator[Mismatch]:
-        self.steps += 1
-        if self.steps > _FUEL or depth > _DEEPEST:
-            raise Undecided("more steps than an inline check may take")
+        self.spend()
+        if depth > _DEEPEST:
+            raise Undecided("more levels than an inline check may take")
         if schema is False:
-            yield _mismatch(path, "false", "nothing at all", value)
+            yield self.mismatch(path, "false", lambda: "nothing at all", value)
         if not isinstance(schema, Mapping):
             return
         for keyword, applies in _ELSEWHERE.items():
@@ -119,16 +134,14 @@ class _Walk:
         if "$id" in schema and schema is not self.root:
             raise Undecided("an embedded $id")
         yield from self._reference(schema, value, path, depth)
-        yield from _plain(schema, value, path)
+        yield from self._plain(schema, value, path)
         yield from self._combined(schema, value, path, depth)
         if isinstance(value, Mapping):
             yield from self._object(schema, value, path, depth)
         if isinstance(value, list):
             yield from self._array(schema, value, path, depth)
 
-    def _reference(
-        self, schema: Mapping[str, Any], value: Any, path: Path, depth: int
-    ) -> Iterator[Mismatch]:
+    def _reference(self, schema: Mapping[str, Any], value: Any, path: Path, depth: int) -> Iterator[Mismatch]:
         if "$ref" not in schema:
             return
         reference = schema["$ref"]
@@ -140,28 +153,32 @@ class _Walk:
             raise Undecided("keywords beside $ref")
         yield from self.compare(target, value, path, depth + 1)
 
-    def _combined(
-        self, schema: Mapping[str, Any], value: Any, path: Path, depth: int
-    ) -> Iterator[Mismatch]:
+    def _combined(self, schema: Mapping[str, Any], value: Any, path: Path, depth: int) -> Iterator[Mismatch]:
         for branch in _listed(schema, "allOf"):
             yield from self.compare(branch, value, path, depth + 1)
         if "anyOf" in schema and not any(self._fits(b, value, depth) for b in _listed(schema, "anyOf")):
-            yield _mismatch(path, "anyOf", f"one of {len(schema['anyOf'])} alternatives", value)
+            yield self.mismatch(path, "anyOf", lambda: f"one of {len(schema['anyOf'])} alternatives", value)
         if "oneOf" in schema:
             fitting = sum(self._fits(branch, value, depth) for branch in _listed(schema, "oneOf"))
             if fitting != 1:
                 words = f"exactly one of {len(schema['oneOf'])} alternatives ({fitting} fit)"
-                yield _mismatch(path, "oneOf", words, value)
+                yield self.mismatch(path, "oneOf", lambda: words, value)
         if "not" in schema and self._fits(schema["not"], value, depth):
-            yield _mismatch(path, "not", "not what the schema excludes", value)
+            yield self.mismatch(path, "not", lambda: "not what the schema excludes", value)
 
     def _fits(self, schema: Any, value: Any, depth: int) -> bool:
-        return next(self.compare(schema, value, (), depth + 1), None) is None
+        self.quiet += 1
+        try:
+            return next(self.compare(schema, value, (), depth + 1), None) is None
+        finally:
+            self.quiet -= 1
 
     def _object(
         self, schema: Mapping[str, Any], value: Mapping[str, Any], path: Path, depth: int
     ) -> Iterator[Mismatch]:
-        for name in _listed(schema, "required"):
+        required = _listed(schema, "required")
+        self.spend(len(required))
+        for name in required:
             if name not in value:
                 yield Mismatch(
                     pointer=pointer_to((*path, str(name))),
@@ -174,7 +191,9 @@ class _Walk:
             if name in known:
                 yield from self.compare(known[name], item, (*path, name), depth + 1)
             elif schema.get("additionalProperties") is False:
-                yield _mismatch((*path, name), "additionalProperties", "no member of this name", item)
+                yield self.mismatch(
+                    (*path, name), "additionalProperties", lambda: "no member of this name", item
+                )
             elif "additionalProperties" in schema:
                 yield from self.compare(schema["additionalProperties"], item, (*path, name), depth + 1)
 
@@ -187,22 +206,29 @@ class _Walk:
         for index, item in enumerate(value if items is not True else ()):
             yield from self.compare(items, item, (*path, str(index)), depth + 1)
 
+    def _plain(self, schema: Mapping[str, Any], value: Any, path: Path) -> Iterator[Mismatch]:
+        if "type" in schema:
+            wanted = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+            self.spend(len(wanted))
+            if not any(isinstance(name, str) and name in _TYPES and _TYPES[name](value) for name in wanted):
+                yield self.mismatch(path, "type", lambda: " or ".join(map(str, wanted)), value)
+        if "const" in schema and not same(schema["const"], value):
+            yield self.mismatch(path, "const", lambda: _brief(schema["const"]), value)
+        if "enum" in schema:
+            choices = _listed(schema, "enum")
+            self.spend(len(choices))
+            if not any(same(item, value) for item in choices):
+                yield self.mismatch(path, "enum", lambda: "one of " + _brief(choices), value)
+        yield from self._limits(schema, value, path)
 
-def _plain(schema: Mapping[str, Any], value: Any, path: Path) -> Iterator[Mismatch]:
-    if "type" in schema:
-        wanted = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-        if not any(isinstance(name, str) and name in _TYPES and _TYPES[name](value) for name in wanted):
-            yield _mismatch(path, "type", " or ".join(map(str, wanted)), value)
-    if "const" in schema and not same(schema["const"], value):
-        yield _mismatch(path, "const", _brief(schema["const"]), value)
-    if "enum" in schema and not any(same(item, value) for item in _listed(schema, "enum")):
-        yield _mismatch(path, "enum", "one of " + _brief(schema["enum"]), value)
-    for keyword, (applies, holds, words) in _LIMITS.items():
-        limit = schema.get(keyword)
-        if isinstance(limit, bool) and keyword in schema:
-            raise Undecided(f"{keyword} as in draft-04")
-        if _is_number(limit) and applies(value) and not holds(value, limit):
-            yield _mismatch(path, keyword, words.format(limit), value)
+    def _limits(self, schema: Mapping[str, Any], value: Any, path: Path) -> Iterator[Mismatch]:
+        for keyword, (applies, holds, words) in _LIMITS.items():
+            limit = schema.get(keyword)
+            if isinstance(limit, bool):
+                raise Undecided(f"{keyword} as in draft-04")
+            if _is_number(limit) and applies(value) and not holds(value, limit):
+                text = words.format(limit)
+                yield self.mismatch(path, keyword, lambda text=text: text, value)  # type: ignore[misc]
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -212,10 +238,6 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 def _listed(schema: Mapping[str, Any], keyword: str) -> list[Any]:
     value = schema.get(keyword)
     return value if isinstance(value, list) else []
-
-
-def _mismatch(path: Path, keyword: str, expected: str, value: Any) -> Mismatch:
-    return Mismatch(pointer=pointer_to(path), keyword=keyword, expected=expected, observed=_brief(value))
 
 
 def _brief(value: Any) -> str:

@@ -33,7 +33,7 @@ async def mismatch_in_process(
     question = json.dumps({"schema": schema, "value": value}).encode()
 
     def ask() -> bytes:
-        answer = subprocess.run(  # noqa: S603 - our own interpreter and module
+        answer = subprocess.run(
             [sys.executable, "-P", "-m", "diagnose_checks.schema_process"],
             input=question,
             capture_output=True,

@@ -95,13 +95,17 @@ _POSITIVE = _Kind("a number above 0", lambda value: _is_number(value) and value 
 _COUNT = _Kind("a whole number of at least 0", _is_count)
 _LIST = _Kind("an array", lambda value: isinstance(value, list))
 _NAMES = _Kind("an array of different strings", _are_names)
-_SOME_NAMES = _Kind("an array of different strings, at least one", lambda value: _are_names(value) and bool(value))
+_SOME_NAMES = _Kind(
+    "an array of different strings, at least one", lambda value: _are_names(value) and bool(value)
+)
 _TYPE = _Kind("one of " + ", ".join(_TYPES) + ", or an array of them", _is_type)
 _SCHEMA = _Kind("a schema", lambda _: True, _itself)
 _SCHEMAS = _Kind("a non-empty array of schemas", lambda value: isinstance(value, list) and bool(value), _each)
 _SCHEMA_MAP = _Kind("an object of schemas", lambda value: isinstance(value, Mapping), _members)
 _SCHEMA_OR_LIST = _Kind(
-    "a schema or a non-empty array of schemas", lambda value: not isinstance(value, list) or bool(value), _items
+    "a schema or a non-empty array of schemas",
+    lambda value: not isinstance(value, list) or bool(value),
+    _items,
 )
 _SCHEMA_OR_BOOLEAN = _Kind(
     "a schema or a boolean", lambda _: True, lambda value: () if isinstance(value, bool) else _itself(value)
@@ -121,7 +125,9 @@ _NAME_MAP = _Kind(
 
 _ALWAYS: Mapping[str, _Kind] = {
     **dict.fromkeys(("$schema", "title", "description", "pattern", "format"), _STRING),
-    **dict.fromkeys(("maxLength", "minLength", "maxItems", "minItems", "maxProperties", "minProperties"), _COUNT),
+    **dict.fromkeys(
+        ("maxLength", "minLength", "maxItems", "minItems", "maxProperties", "minProperties"), _COUNT
+    ),
     **dict.fromkeys(("maximum", "minimum"), _NUMBER),
     **dict.fromkeys(("allOf", "anyOf", "oneOf"), _SCHEMAS),
     **dict.fromkeys(("definitions", "properties", "patternProperties"), _SCHEMA_MAP),

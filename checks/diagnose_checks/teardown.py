@@ -1,12 +1,20 @@
-"""Step 11: does it let go?"""
+"""Step 11: does it let go? Never the verdict of a run: what is found here is a warning."""
 
 from __future__ import annotations
 
 from diagnose.context import Context
-from diagnose.step import step
+from diagnose.step import Evidence, step
+from diagnose.wire.http_wire import ExchangeFailed
+from diagnose.wire.rpc import RpcChannel, RpcReply
 from diagnose_checks.facts import InitFacts, TeardownFacts
+from diagnose_checks.rpc_faults import said
 
 __all__ = ["teardown"]
+
+_LETS_GO = {
+    404: "the server had forgotten the session already, which is legal",
+    405: "the server lets no client end a session, which is legal",
+}
 
 
 @step(
@@ -20,4 +28,73 @@ __all__ = ["teardown"]
 )
 async def teardown(ctx: Context, init: InitFacts) -> TeardownFacts:
     """End the session where there is one."""
-    return TeardownFacts(how="connection closed, nothing sent")
+    channel = init._channel
+    if ctx.transport_name == "sse":
+        await channel.end_session(step=ctx.step_id)
+        return TeardownFacts(how="event stream closed")
+    if channel.era == "modern" or channel.session_id is None:
+        return TeardownFacts(how="connection closed, nothing sent")
+    try:
+        reply = await channel.end_session(step=ctx.step_id)
+    except ExchangeFailed as problem:
+        evidence = Evidence(
+            label="answer to DELETE",
+            expected="2xx, 404 or 405",
+            observed=f"{problem.exchange.progress()}: {problem.detail}",
+            exchange=problem.exchange.id,
+        )
+        ctx.warn("DOWN005", evidence, exchange=problem.exchange.id, detail=problem.detail)
+        return TeardownFacts(how="DELETE, connection lost")
+    return await _judge(ctx, channel, reply)
+
+
+async def _judge(ctx: Context, channel: RpcChannel, reply: RpcReply) -> TeardownFacts:
+    status = reply.status
+    if status in _LETS_GO:
+        return TeardownFacts(how="DELETE", status=status, note=_LETS_GO[status])
+    if status < 300:
+        if ctx.options.deep:
+            await _must_be_gone(ctx, channel, reply)
+        return TeardownFacts(how="DELETE", status=status)
+    evidence = Evidence(
+        label="answer to DELETE", expected="2xx, 404 or 405", observed=said(reply), exchange=reply.exchange.id
+    )
+    if status == 400 and (with_body := await _with_body(ctx, channel)) is not None:
+        contrast = Evidence(
+            label="the same with the body {} (the contrast)",
+            observed=said(with_body),
+            exchange=with_body.exchange.id,
+        )
+        ctx.warn("DOWN003", evidence, contrast, exchange=reply.exchange.id, refusal=said(reply))
+    else:
+        ctx.warn("DOWN001", evidence, exchange=reply.exchange.id, status=status, refusal=said(reply))
+    return TeardownFacts(how="DELETE", status=status)
+
+
+async def _with_body(ctx: Context, channel: RpcChannel) -> RpcReply | None:
+    """The answer to a DELETE with a body, where the body is what was missing."""
+    try:
+        reply = await channel.end_session(step=ctx.step_id, body=b"{}")
+    except ExchangeFailed:
+        return None
+    return reply if reply.status < 300 else None
+
+
+async def _must_be_gone(ctx: Context, channel: RpcChannel, ended: RpcReply) -> None:
+    try:
+        reply = await channel.call("ping", step=ctx.step_id)
+    except ExchangeFailed:
+        return  # no answer is no proof that the session lives
+    if reply.status < 300 and reply.result is not None:
+        ctx.warn(
+            "DOWN004",
+            Evidence(label="answer to DELETE", observed=said(ended), exchange=ended.exchange.id),
+            Evidence(
+                label="ping with the deleted session id",
+                expected="HTTP 404",
+                observed=said(reply),
+                exchange=reply.exchange.id,
+            ),
+            exchange=reply.exchange.id,
+            status=ended.status,
+        )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from diagnose.model import Evidence, Exchange, Finding, Report, StepResult
 from diagnose.report.difference import cells, difference
-from diagnose.report.paint import Paint
+from diagnose.report.paint import Paint, tame
 from diagnose.report.wording import (
     ACTORS,
     STATUSES,
     failed_steps,
     findings,
     headline,
+    line,
     not_seen,
     reason,
     safe,
@@ -61,13 +62,13 @@ def _header(report: Report, paint: Paint) -> list[str]:
     target = report.connector.url or " ".join(report.connector.command or []) or report.connector.name
     dot = f" {paint.glyph('dot')} "
     about = [*headline(report), f"{report.run.duration_ms:.0f} ms"]
-    return [f"{paint(word, style)}  {safe(target)}", *paint.wrapped(dot.join(about), "  ")]
+    return [f"{paint(word, style)}  {line(target)}", *paint.wrapped(dot.join(about), "  ")]
 
 
 def _step_lines(step: StepResult, paint: Paint, verbosity: int) -> list[str]:
     took = f"{step.duration_ms:8.1f} ms" if step.duration_ms is not None else " " * 11
     said = ", ".join(dict.fromkeys(entry.code for entry in step.findings if entry.severity != "info"))
-    after = said or safe(reason(step))
+    after = said or line(reason(step))
     status = paint.status(step.status, f"{STATUSES[step.status]:<8}")
     lines = [f"  {status} {step.number:>2} {step.title:<18}{took}  {after}".rstrip()]
     if verbosity:
@@ -78,10 +79,11 @@ def _step_lines(step: StepResult, paint: Paint, verbosity: int) -> list[str]:
 
 
 def _fact(value: object) -> str:
-    if isinstance(value, list | tuple) and all(not isinstance(item, dict | list) for item in value):
-        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, list | tuple):
+        nested = any(isinstance(item, dict) for item in value)
+        return ("; " if nested else ", ").join(map(_fact, value)) or "none"
     if isinstance(value, dict):
-        return "; ".join(f"{key} {_fact(item)}" for key, item in value.items()) or "none"
+        return ", ".join(f"{key} {_fact(item)}" for key, item in value.items()) or "none"
     return str(value)
 
 
@@ -97,8 +99,8 @@ def finding_lines(finding: Finding, paint: Paint, *, title: str) -> list[str]:
     """One finding in full: verdict, evidence, place, rule, who acts, what to change, how to see it again."""
     style = "bold red" if finding.severity == "error" else "bold yellow"
     name = f"{finding.code} {finding.name}"
-    lines = [f"{paint(safe(name), style)}  {title}, {finding.confidence}"]
-    lines += [paint(line, "bold") for line in paint.wrapped(finding.summary, "  ")]
+    lines = [f"{paint(line(name), style)}  {title}, {finding.confidence}"]
+    lines += [paint(part, "bold") for part in paint.wrapped(finding.summary, "  ")]
     lines.append("")
     lines += _labelled("Cause", finding.cause, paint)
     for evidence in finding.evidence:
@@ -115,9 +117,9 @@ def finding_lines(finding: Finding, paint: Paint, *, title: str) -> list[str]:
         lines += _labelled("Ruled out", entry, paint)
     if finding.reproduce:
         # Never wrapped: somebody pastes it. Line breaks in it stay visible as lines of one block.
-        first, *rest = safe(finding.reproduce).split("\n")
+        first, *rest = map(tame, safe(finding.reproduce).split("\n"))
         lines.append(f"  {paint('Reproduce'.ljust(_LABEL), 'bold')}{first}")
-        lines += [" " * (_LABEL + 2) + line for line in rest]
+        lines += [" " * (_LABEL + 2) + more for more in rest]
     return lines
 
 
@@ -125,7 +127,9 @@ def _evidence_lines(evidence: Evidence, paint: Paint) -> list[str]:
     place = f" ({evidence.where})" if evidence.where else ""
     lines = _labelled("Evidence", f"{evidence.label}{place}", paint)
     expected, observed = evidence.expected, evidence.observed
-    gap = difference(safe(expected), safe(observed)) if expected is not None and observed is not None else None
+    gap = (
+        difference(safe(expected), safe(observed)) if expected is not None and observed is not None else None
+    )
     room = paint.width - _LABEL - 14
     short = all(text is None or ("\n" not in text and cells(text) <= room) for text in (expected, observed))
     indent = " " * (_LABEL + 2)
@@ -166,7 +170,7 @@ def _lesser(report: Report, paint: Paint, verbosity: int) -> list[str]:
         return lines
     for step, finding in findings(report, "warning"):
         mark = paint(f"{paint.glyph('warned')} {finding.code}", "yellow")
-        lines.append(f"{mark} {safe(finding.name)}  (step {step.number} {step.title})")
+        lines.append(f"{mark} {line(finding.name)}  (step {step.number} {step.title})")
         lines += paint.wrapped(finding.summary, "  ")
         lines += _labelled("Fix", finding.fix, paint)
     return [*lines, ""] if lines else lines
@@ -182,28 +186,32 @@ def _conclusion(report: Report, paint: Paint) -> list[str]:
 
 def _exchange_lines(exchange: Exchange, paint: Paint) -> list[str]:
     request, response = exchange.request, exchange.response
-    sent = safe(f"{request.get('method')} {request.get('url')}")
+    sent = line(f"{request.get('method')} {request.get('url')}")
     lines = [paint(f"Exchange {exchange.id} ({exchange.step})", "bold"), f"  > {sent}"]
     lines += _message(request, "  > ", paint)
     if response is None:
         return [*lines, "  < no answer"]
     if "status" in response:
         answered = f"{response.get('http_version', '')} {response['status']} {response.get('reason', '')}"
-        lines.append(f"  < {safe(answered.strip())}")
+        lines.append(f"  < {line(answered.strip())}")
         lines += _message(response, "  < ", paint)
     if response.get("error"):
-        lines.append(f"  < ended by: {safe(str(response['error']))}")
+        lines.append(f"  < ended by: {line(response['error'])}")
     if exchange.timings_ms:
-        lines.append("  " + ", ".join(f"{name} {value:.1f} ms" for name, value in exchange.timings_ms.items()))
+        lines.append(
+            "  " + ", ".join(f"{name} {value:.1f} ms" for name, value in exchange.timings_ms.items())
+        )
     return lines
 
 
 def _message(part: dict[str, object], mark: str, paint: Paint) -> list[str]:
     headers = part.get("headers")
-    lines = [f"{mark}{safe(f'{name}: {value}')}" for name, value in (headers if isinstance(headers, list) else [])]
+    lines = [
+        f"{mark}{line(f'{name}: {value}')}" for name, value in (headers if isinstance(headers, list) else [])
+    ]
     body = str(part.get("body") or "")
     if body:
         shown = body[:_SHOWN_BODY]
         rest = f"\n... {len(body) - _SHOWN_BODY} more characters in the JSON report" if body != shown else ""
-        lines += [mark.rstrip(), *(line for line in paint.block(shown + rest, mark))]
+        lines += [mark.rstrip(), *paint.block(shown + rest, mark)]
     return lines

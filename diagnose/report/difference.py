@@ -10,6 +10,9 @@ __all__ = ["Difference", "cells", "difference"]
 _SHARED_AT_LEAST = 0.3
 """Below this part in common the texts have nothing to do with each other, and a mark says nothing."""
 
+_LONGEST_OPENING = 3
+"""Texts that begin differently for longer than this are different sentences that end alike."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
@@ -32,7 +35,10 @@ def difference(expected: str, observed: str) -> Difference | None:
     end = 0
     while end < shortest - start and expected[-1 - end] == observed[-1 - end]:
         end += 1
-    if start + end < _SHARED_AT_LEAST * max(len(expected), len(observed)):
+    longest = max(len(expected), len(observed))
+    if start + end < _SHARED_AT_LEAST * longest:
+        return None
+    if not start and longest - end > _LONGEST_OPENING:
         return None
     return Difference(
         before=expected[:start],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from diagnose.report.wording import safe
 
-__all__ = ["WIDTH", "Paint"]
+__all__ = ["WIDTH", "Paint", "tame"]
 
 WIDTH = 80
 

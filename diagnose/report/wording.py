@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from diagnose.display import display
 from diagnose.model import Finding, Report, StepResult
+from diagnose.step import TITLES
 
 __all__ = [
     "ACTORS",
@@ -14,6 +15,7 @@ __all__ = [
     "failed_steps",
     "findings",
     "headline",
+    "line",
     "not_seen",
     "reason",
     "safe",
@@ -49,6 +51,11 @@ def safe(text: str) -> str:
     return _CI_COMMAND.sub(r"##\\", display(text, layout=True))
 
 
+def line(text: str) -> str:
+    """The same in one line: a line break is shown, not made."""
+    return _CI_COMMAND.sub(r"##\\", display(str(text)))
+
+
 def findings(report: Report, *severities: str) -> Iterator[tuple[StepResult, Finding]]:
     """Every finding with its step, in the order of the steps; all of them, or those of some severities."""
     for step in report.steps:
@@ -63,12 +70,14 @@ def failed_steps(report: Report) -> list[StepResult]:
 
 def reason(step: StepResult) -> str:
     """Why a step did not run or did not apply; empty for one that ran."""
+    if step.blocked_by is not None and step.blocked_by in TITLES:
+        return f"blocked by {TITLES[step.blocked_by][1]}"
     return str(step.facts.get("reason", "")) if step.status in ("skipped", "not_applicable") else ""
 
 
 def headline(report: Report) -> list[str]:
-    """What is known of the connector, in the order in which it matters: transport, era, server, credential."""
-    parts = [report.connector.transport]
+    """What is known of the connector: transport, era, server, credential, what it offers."""
+    parts = [] if report.connector.transport == "auto" else [report.connector.transport]
     facts = {step.id: step.facts for step in report.steps}
     opened = facts.get("mcp_initialize", {})
     if "era" in opened:
@@ -79,10 +88,12 @@ def headline(report: Report) -> list[str]:
         parts.append(f"server {opened['server_name']}{version}{sdk}")
     credential = facts.get("token_validity", {}).get("credential")
     if isinstance(credential, Mapping):
-        parts.append("no credential" if credential.get("type") == "none" else f"credential: {credential.get('type')}")
+        parts.append(
+            "no credential" if credential.get("type") == "none" else f"credential: {credential.get('type')}"
+        )
     listed = facts.get("list_tools", {})
     parts += [_counted(listed[kind], kind) for kind in ("tools", "prompts", "resources") if kind in listed]
-    return [safe(str(part)) for part in parts]
+    return [line(str(part)) for part in parts]
 
 
 def _counted(number: object, kind: str) -> str:
@@ -99,7 +110,7 @@ def not_seen(report: Report) -> list[str]:
     cut = [str(exchange.id) for exchange in report.exchanges if exchange.truncated]
     if cut:
         unseen.append(f"only the beginning was kept of the answers of exchanges {', '.join(cut)}")
-    return [safe(entry) for entry in unseen]
+    return [line(entry) for entry in unseen]
 
 
 def source_line(report: Report) -> tuple[str, int] | None:

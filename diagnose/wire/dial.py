@@ -14,7 +14,15 @@ from diagnose.wire.resolver import Address, Resolver, literal_address
 from diagnose.wire.sockets import WireStream, connect_first, secure
 from diagnose.wire.trust import TrustStore
 
-__all__ = ["AddressRefused", "Dialler", "ProxyAnswer", "ProxyRefused", "addresses_of", "open_tunnel", "proxy_authorization"]
+__all__ = [
+    "AddressRefused",
+    "Dialler",
+    "ProxyAnswer",
+    "ProxyRefused",
+    "addresses_of",
+    "open_tunnel",
+    "proxy_authorization",
+]
 
 _LARGEST_CONNECT_ANSWER = 64 * 1024
 

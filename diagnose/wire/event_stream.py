@@ -26,7 +26,7 @@ class EventTooLarge(Exception):
 
 
 class EventStream:
-    """Feed bytes, get events. Comments are counted and retry fields ignored; neither is returned."""
+    """Feed bytes, get events. Comments are counted and the last retry field is kept; neither is returned."""
 
     def __init__(self, *, limit: int) -> None:
         self._limit = limit
@@ -39,6 +39,7 @@ class EventStream:
         self._first = True
         self._after_cr = False
         self.comments = 0
+        self.retry_ms: int | None = None
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that ``chunk`` completes. Raises EventTooLarge."""
@@ -77,6 +78,8 @@ class EventStream:
                 raise EventTooLarge(self._limit)
         elif name == "event":
             self._type = value
+        elif name == "retry" and value.isascii() and value.isdigit():
+            self.retry_ms = int(value[:9])
         elif name == "id" and "\0" not in value:
             self._id = value
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -107,7 +107,7 @@ class Live:
         """Bytes of the decoded body that are read at most."""
         return self._limit
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The decoded body, piece by piece. Raises ExchangeFailed."""
         decoder = self._decoder()
         size = 0
@@ -159,7 +159,7 @@ class Live:
 
 
 class _Decoder:
-    """One content coding, or none; gives its output in small pieces, because a few bytes can hold megabytes."""
+    """One content coding, or none. Output comes in small pieces: a few bytes can hold megabytes."""
 
     def __init__(self, window_bits: tuple[int, ...]) -> None:
         self._choices = window_bits
@@ -275,9 +275,6 @@ class HttpWire:
         def failed(kind: FailureKind, problem: BaseException) -> ExchangeFailed:
             exchange.error = describe(problem)
             exchange.mark("wait")
-            newest = self.transport.newest
-            if newest is not None:
-                exchange.peer, exchange.first_bytes = newest.address.ip, newest.first_bytes
             return ExchangeFailed(kind, exchange.error, exchange)
 
         exchange.watch(lambda: self.transport.received)
@@ -289,6 +286,11 @@ class HttpWire:
             raise failed("tcp", problem) from problem
         except (httpx2.NetworkError, httpx2.RemoteProtocolError, ssl.SSLError, OSError) as problem:
             raise failed(_kind(problem), problem) from problem
+        finally:
+            exchange.settle()
+            newest = self.transport.newest  # also of an exchange that a deadline ends
+            if newest is not None:
+                exchange.peer, exchange.first_bytes = newest.address.ip, newest.first_bytes
         exchange.mark("wait")
         exchange.status = response.status_code
         stream = response.extensions.get("network_stream")

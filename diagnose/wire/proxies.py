@@ -11,7 +11,7 @@ from diagnose.connector import NetworkSettings
 from diagnose.connector.address import Origin
 from diagnose.errors import UsageError
 
-__all__ = ["ProxyRoute", "effective_proxy", "environment_proxies"]
+__all__ = ["ProxyRoute", "UnusedProxy", "effective_proxy", "environment_proxies", "unused_proxy"]
 
 _SCHEMES = ("http", "https", "all")
 
@@ -61,6 +61,38 @@ def effective_proxy(
         if scheme in found:
             return _route(found[scheme], source=f"{scheme.upper()}_PROXY")
     return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnusedProxy:
+    """A proxy that the environment names and that is not used for an origin, and what keeps it from use."""
+
+    route: ProxyRoute
+    because: str
+
+
+def unused_proxy(
+    origin: Origin, network: NetworkSettings, environ: Mapping[str, str]
+) -> UnusedProxy | None:
+    """The environment's proxy where ``effective_proxy`` is None; one that cannot be read does not count."""
+    found = environment_proxies(environ)
+    candidates = [scheme for scheme in (origin.scheme, "all", "https", "http") if scheme in found]
+    if not candidates:
+        return None
+    scheme = candidates[0]
+    try:
+        route = _route(found[scheme], source=f"{scheme.upper()}_PROXY")
+    except UsageError:
+        return None
+    if network.proxy == "":
+        because = "the connector asks for a direct connection (an empty proxy setting)"
+    elif not network.trust_env:
+        because = "the connector ignores the environment (trust_env = false)"
+    elif _excluded(origin, found.get("no", "")):
+        because = f"NO_PROXY={found.get('no', '')} excludes {origin.host}"
+    else:
+        because = f"{route.source} is not read for {origin.scheme} URLs"
+    return UnusedProxy(route=route, because=because)
 
 
 def _route(text: str, *, source: str) -> ProxyRoute:

@@ -44,6 +44,12 @@ class Recorded:
         """Count bytes that arrive before an answer is complete enough to be one; ``count`` only grows."""
         self._count, self._count_before = count, count()
 
+    def settle(self) -> None:
+        """Stop counting: what arrives from now on belongs to other exchanges."""
+        if self._count is not None:
+            total = self._count()
+            self._count = lambda: total
+
     @property
     def received(self) -> int:
         """Bytes that arrived on the wire since this exchange began."""

@@ -6,7 +6,6 @@ a failure, or resolves itself where ``--resolver`` names a server; it is importe
 
 from __future__ import annotations
 
-import errno
 import ipaddress
 import socket
 from collections.abc import Mapping
@@ -29,7 +28,9 @@ __all__ = [
 
 _MOST_ADDRESSES = 16
 
-Reason = Literal["nxdomain", "no-address", "servfail", "refused", "no-answer", "invalid-name", "temporary"]
+Reason = Literal[
+    "nxdomain", "no-address", "servfail", "refused", "no-answer", "invalid-name", "temporary", "resolves"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +105,7 @@ def _gai_reason(problem: socket.gaierror) -> Reason:
     no_data = getattr(socket, "EAI_NODATA", None)
     if no_data is not None and problem.errno == no_data:
         return "no-address"
-    if problem.errno == socket.EAI_NONAME:
-        return "nxdomain"
-    if problem.errno in (socket.EAI_AGAIN, errno.ETIMEDOUT):
-        return "temporary"
-    return "temporary"
+    return "nxdomain" if problem.errno == socket.EAI_NONAME else "temporary"
 
 
 class PinnedResolver:
@@ -129,7 +126,7 @@ class PinnedResolver:
 class NameserverResolver:
     """Asks one name server, as ``--resolver IP[:PORT]`` wants it; the hosts file is not consulted."""
 
-    def __init__(self, ip: str, port: int = 53, *, lifetime: float = 5.0) -> None:
+    def __init__(self, ip: str, port: int = 53, *, lifetime: float = 4.0) -> None:
         self.source = f"name server {ip}:{port}" if port != 53 else f"name server {ip}"
         self._ip, self._port, self._lifetime = ip, port, lifetime
 
@@ -142,11 +139,22 @@ class NameserverResolver:
         return tuple(Address(ip=ip, port=port) for ip in answers[:_MOST_ADDRESSES])
 
 
-async def explain(host: str, *, nameserver: tuple[str, int] | None = None, lifetime: float = 2.0) -> Explanation:
+async def explain(
+    host: str, *, nameserver: tuple[str, int] | None = None, lifetime: float = 2.0
+) -> Explanation:
     """Ask the name servers why ``host`` has no address; ``lifetime`` is in seconds."""
+    if _never_exists(host):
+        return Explanation(
+            reason="nxdomain", detail="names under .invalid never exist (RFC 6761 6.4)", nameservers=()
+        )
     servers = (nameserver,) if nameserver else None
     _, explanation = await in_daemon_thread(lambda: _ask(host, servers, lifetime))
     return explanation
+
+
+def _never_exists(host: str) -> bool:
+    # A resolver that hijacks NXDOMAIN would answer; the name is wrong all the same.
+    return host.rstrip(".").lower().rpartition(".")[2] == "invalid"
 
 
 def _ask(
@@ -157,42 +165,53 @@ def _ask(
     import dns.resolver
 
     try:
+        name = dns.name.from_text(host)
         resolver = dns.resolver.Resolver(configure=servers is None)
-    except (dns.resolver.NoResolverConfiguration, OSError) as problem:
-        return [], Explanation(reason="temporary", detail=str(problem), nameservers=())
+    except (dns.exception.DNSException, UnicodeError) as problem:
+        unconfigured = isinstance(problem, dns.resolver.NoResolverConfiguration)
+        reason: Reason = "temporary" if unconfigured else "invalid-name"
+        return [], Explanation(reason=reason, detail=str(problem), nameservers=())
     if servers is not None:
         resolver.nameservers = [ip for ip, _ in servers]
         resolver.port = servers[0][1]
     resolver.lifetime = lifetime
-    resolver.timeout = min(lifetime, 2.0)
+    # Every server gets its turn within the lifetime, and a lost datagram a second try.
+    resolver.timeout = lifetime / max(2, len(resolver.nameservers) + 1)
     asked = tuple(str(server) for server in resolver.nameservers)
     addresses: list[str] = []
-    reason: Reason = "no-address"
-    detail = "the name exists and has neither an A nor an AAAA record"
+    reason, detail = "no-address", "the name exists and has neither an A nor an AAAA record"
     for kind in ("A", "AAAA"):
         try:
-            answer = resolver.resolve(dns.name.from_text(host), kind, search=False)
+            answer = resolver.resolve(name, kind, search=False)
             addresses += [record.to_text() for record in answer]
         except dns.resolver.NXDOMAIN:
             return [], Explanation(reason="nxdomain", detail="NXDOMAIN", nameservers=asked)
         except dns.resolver.NoAnswer:
             continue
-        except dns.resolver.NoNameservers as problem:
-            reason, detail = _refusal(str(problem)), str(problem)
+        except (dns.exception.DNSException, OSError) as problem:
+            reason, detail = _refusal(problem)
             break
-        except dns.exception.Timeout as problem:
-            reason, detail = "no-answer", str(problem)
-            break
-        except (dns.exception.DNSException, UnicodeError, OSError) as problem:
-            reason, detail = "invalid-name", str(problem)
-            break
+    if addresses:
+        reason, detail = "resolves", ", ".join(addresses)
     return addresses, Explanation(reason=reason, detail=detail, nameservers=asked)
 
 
-def _refusal(text: str) -> Reason:
-    # dnspython folds the answer codes of all servers into one sentence.
-    if "REFUSED" in text:
-        return "refused"
-    if "SERVFAIL" in text:
-        return "servfail"
-    return "no-answer" if "timed out" in text else "servfail"
+def _refusal(problem: Exception) -> tuple[Reason, str]:
+    """The strongest statement among the servers' answers; dnspython keeps one entry per attempt."""
+    import dns.rcode
+
+    attempts = getattr(problem, "kwargs", {}).get("errors") or ()
+    codes = [dns.rcode.to_text(entry[4].rcode()) for entry in attempts if entry[4] is not None]
+    said: dict[str, Reason] = {"SERVFAIL": "servfail", "REFUSED": "refused", "NXDOMAIN": "nxdomain"}
+    for code, reason in said.items():
+        if code in codes:
+            return reason, code
+    if codes:  # FORMERR, NOTIMP and the like: an answer that says nothing about the name
+        return "temporary", f"the name server answered {codes[0]}"
+    words = "; ".join(dict.fromkeys(_words(entry) for entry in attempts)) or str(problem)
+    return "no-answer", words
+
+
+def _words(entry: tuple[object, ...]) -> str:
+    server, over_tcp, port, problem = entry[:4]
+    return f"{server}:{port} over {'TCP' if over_tcp else 'UDP'}: {problem}"

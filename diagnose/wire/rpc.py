@@ -5,6 +5,7 @@ What comes back is read and judged in ``rpc_reply``.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ LEGACY_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 
 ACCEPT = "application/json, text/event-stream"
 _META = "io.modelcontextprotocol/"
+_MOST_RESUMPTIONS = 3
+_LONGEST_RETRY_MS = 1000
 
 
 class RpcChannel(Protocol):
@@ -107,7 +110,26 @@ class StreamableChannel:
             without=without,
             credential=credential,
         ) as live:
-            return await read_reply(live, method, request_id)
+            reply = await read_reply(live, method, request_id)
+        return await self._resumed(reply, request_id, step)
+
+    async def _resumed(self, reply: RpcReply, request_id: int, step: str) -> RpcReply:
+        """The response of a stream that the server ended early, to be polled for (2025-11-25, SEP-1699).
+
+        Such a stream gave an event id; the client asks on with GET and ``Last-Event-ID``, a few times only.
+        """
+        for _ in range(_MOST_RESUMPTIONS):
+            if self.era == "modern" or reply.problem("stream-ended") is None or not reply.last_event_id:
+                return reply
+            await asyncio.sleep(min(reply.retry_ms or 0, _LONGEST_RETRY_MS) / 1000)
+            headers = {**self._headers("", None), "Accept": "text/event-stream"}
+            headers["Last-Event-ID"] = reply.last_event_id
+            async with self.http.open("GET", self.url, step=step, headers=headers) as live:
+                further = await read_reply(live, reply.method, request_id)
+            if not further.streamed:
+                return reply
+            reply = further
+        return reply
 
     async def notify(
         self, method: str, *, step: str, extra_headers: Mapping[str, str] | None = None
@@ -115,7 +137,9 @@ class StreamableChannel:
         """Send a notification; the reply has a status and, on refusal, a body."""
         message = {"jsonrpc": "2.0", "method": method}
         headers = {**self._headers(method, None), **(extra_headers or {})}
-        async with self.http.open("POST", self.url, step=step, headers=headers, body=_encode(message)) as live:
+        async with self.http.open(
+            "POST", self.url, step=step, headers=headers, body=_encode(message)
+        ) as live:
             return await read_reply(live, method, None)
 
     async def end_session(self, *, step: str, body: bytes = b"") -> RpcReply:

@@ -70,6 +70,8 @@ class RpcReply:
     text: str = ""
     largest_event: int = 0
     streamed: bool = False
+    last_event_id: str | None = None
+    retry_ms: int | None = None
 
     @property
     def result(self) -> Mapping[str, Any] | None:
@@ -229,6 +231,8 @@ async def _read_stream(live: Live, method: str, request_id: int) -> RpcReply:
         text=bytes(live.exchange.body[:_KEPT_TEXT]).decode("utf-8", "replace"),
         largest_event=reading.largest,
         streamed=True,
+        last_event_id=reading.last_id,
+        retry_ms=events.retry_ms,
     )
 
 
@@ -263,6 +267,7 @@ class StreamReading:
     count: int = 0
     flooded: bool = False
     ignored: set[str] = field(default_factory=set)
+    last_id: str | None = None
     _stray: tuple[Mapping[str, Any], tuple[Problem, ...]] | None = None
 
     @property
@@ -274,6 +279,7 @@ class StreamReading:
         """Sort one event."""
         self.count += 1
         self.largest = max(self.largest, event.size)
+        self.last_id = event.id or self.last_id
         if event.type != "message":
             self.ignored.add(event.type)  # no client listens to another type
             return
@@ -284,8 +290,9 @@ class StreamReading:
         except HostileJson as problem:
             self.problems.append(_unreadable(problem))
             return
-        if isinstance(parsed.value, Mapping) and "method" in parsed.value:
-            self._other(parsed.value)
+        value = parsed.value
+        if isinstance(value, Mapping) and "method" in value and not {"result", "error"} & value.keys():
+            self._other(value)
             return
         message, problems = judge_message(parsed.value, self.request_id)
         self._response(message, (*problems, *_duplicates(parsed)))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,19 @@ import anyio.abc
 import anyio.streams.tls
 import httpcore2
 
+from diagnose.wire.handshake import Handshake
 from diagnose.wire.resolver import Address
 
-__all__ = ["Attempt", "ConnectFailed", "WireStream", "connect", "connect_first", "secure"]
+__all__ = ["NO_ANSWER", "Attempt", "ConnectFailed", "WireStream", "connect", "connect_first", "secure"]
+
+NO_ANSWER = "no answer"
+"""The ``error`` of an attempt that was given up before anything came back."""
+
+# RFC 8305 5, and the delay of anyio.connect_tcp, on which httpx2 runs.
+_STAGGER = 0.25
+_GRACE = 1.0
+# How often a wait looks at what came in below the data: session tickets and the like.
+_GLANCE = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +66,32 @@ class WireStream(httpcore2.AsyncNetworkStream):
         self.received = 0
         self.first_bytes = b""
         self.successor: WireStream | None = None
+        self.expects: bytes = b""
+        self._peeked: bytes | None = None
 
     @property
     def ssl_object(self) -> ssl.SSLObject | None:
-        found = self._stream.extra(anyio.streams.tls.TLSAttribute.ssl_object, None)
+        found = self._attribute(anyio.streams.tls.TLSAttribute.ssl_object)
         return found if isinstance(found, ssl.SSLObject) else None
 
+    async def peek(self, seconds: float, *, enough: Callable[[], bool] = lambda: False) -> bytes | None:
+        """What arrives within ``seconds``, kept for ``read``; None for nothing, empty for an end of stream.
+
+        Ends early when ``enough`` holds. Raises httpcore2.ReadError.
+        """
+        until = time.monotonic() + seconds
+        while self._peeked is None and not enough() and (left := until - time.monotonic()) > 0:
+            try:
+                self._peeked = await self.read(65536, min(left, _GLANCE))
+            except httpcore2.ReadTimeout:
+                continue
+        return self._peeked
+
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._peeked is not None:
+            kept, rest = self._peeked[:max_bytes], self._peeked[max_bytes:]
+            self._peeked = rest or None
+            return kept
         try:
             with anyio.fail_after(timeout):
                 chunk = await self._stream.receive(max_bytes)
@@ -73,6 +103,9 @@ class WireStream(httpcore2.AsyncNetworkStream):
             raise httpcore2.ReadError(describe(problem)) from problem
         if not self.received:
             self.first_bytes = chunk[:64]
+            # Another protocol's greeting may never end a line: say so now instead of waiting for the rest.
+            if not self.expects.startswith(chunk[: len(self.expects)]):
+                raise httpcore2.RemoteProtocolError(f"the first bytes are {chunk[:16]!r}")
         self.received += len(chunk)
         return chunk
 
@@ -105,14 +138,17 @@ class WireStream(httpcore2.AsyncNetworkStream):
         if info == "ssl_object":
             return self.ssl_object
         if info == "client_addr":
-            return self._stream.extra(anyio.abc.SocketAttribute.local_address, None)
+            return self._attribute(anyio.abc.SocketAttribute.local_address)
         if info == "server_addr":
-            return self._stream.extra(anyio.abc.SocketAttribute.remote_address, None)
+            return self._attribute(anyio.abc.SocketAttribute.remote_address)
         if info == "socket":
-            return self._stream.extra(anyio.abc.SocketAttribute.raw_socket, None)
+            return self._attribute(anyio.abc.SocketAttribute.raw_socket)
         if info == "is_readable":
-            return _readable(self._stream.extra(anyio.abc.SocketAttribute.raw_socket, None))
+            return _readable(self._attribute(anyio.abc.SocketAttribute.raw_socket))
         return None
+
+    def _attribute(self, key: Any) -> Any:
+        return self._stream.extra(key, None)  # noqa: S610 - anyio's word, not Django's
 
     @property
     def inner(self) -> anyio.abc.ByteStream:
@@ -144,42 +180,117 @@ async def connect(address: Address) -> WireStream:
     return WireStream(stream, address=address)
 
 
-async def connect_first(addresses: Iterable[Address], *, log: list[Attempt]) -> WireStream:
-    """Connect to the first address that answers; ``log`` receives every attempt, also under a deadline.
+def _runtime_order(addresses: Iterable[Address]) -> list[Address]:
+    """The first IPv6 address, then the first IPv4 one, then the rest: what anyio does under httpx2."""
+    rest = list(addresses)
+    first = [next((address for address in rest if address.family == family), None) for family in (6, 4)]
+    if None in first:
+        return rest
+    leading = [address for address in first if address is not None]
+    return leading + [address for address in rest if address not in leading]
 
-    Raises ConnectFailed where none does.
+
+async def connect_first(addresses: Iterable[Address], *, log: list[Attempt]) -> WireStream:
+    """Connect as the runtime does: a new address after each refusal and after each 250 ms of silence.
+
+    ``log`` receives every attempt, also under a deadline. Raises ConnectFailed where no address answers.
     """
-    for address in addresses:
-        began = time.monotonic()
-        error: str | None = "cancelled"
-        try:
-            stream = await connect(address)
-        except OSError as problem:
-            error = errno.errorcode.get(problem.errno or 0, type(problem).__name__)
-        else:
-            error = None
-            return stream
-        finally:
-            elapsed = (time.monotonic() - began) * 1000
-            log.append(Attempt(address=str(address), duration_ms=round(elapsed, 1), error=error))
+    waiting = _runtime_order(addresses)
+    race = _Race(log)
+    try:
+        while waiting or race.running:
+            if waiting:
+                race.start(waiting.pop(0))
+            winner = await race.step(_STAGGER if waiting else None)
+            if winner is not None:
+                # An address that is only slow is not a broken one: the silent ones get a moment more.
+                await race.settle(_GRACE)
+                return race.take()
+    finally:
+        await race.end()
     raise ConnectFailed(tuple(log))
 
 
+class _Race:
+    """Connects that run side by side; the first one that succeeds is kept, the others are recorded."""
+
+    def __init__(self, log: list[Attempt]) -> None:
+        self.running: dict[asyncio.Task[WireStream], tuple[Address, float]] = {}
+        self._log = log
+        self._winner: WireStream | None = None
+
+    def start(self, address: Address) -> None:
+        self.running[asyncio.ensure_future(connect(address))] = (address, time.monotonic())
+
+    async def step(self, seconds: float | None) -> WireStream | None:
+        """Wait for the next outcome, at most ``seconds``; the stream that won, if any."""
+        done, _ = await asyncio.wait(self.running, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            await self._note(task)
+        return self._winner
+
+    async def settle(self, seconds: float) -> None:
+        if self.running:
+            done, _ = await asyncio.wait(self.running, timeout=seconds)
+            for task in done:
+                await self._note(task)
+
+    def take(self) -> WireStream:
+        winner, self._winner = self._winner, None
+        assert winner is not None
+        return winner
+
+    async def end(self) -> None:
+        """Cancel and record what still runs, and close a winner that nobody took."""
+        for task, (address, began) in self.running.items():
+            task.cancel()
+            self._record(address, began, NO_ANSWER)
+        for outcome in await asyncio.gather(*self.running, return_exceptions=True):
+            if isinstance(outcome, WireStream):
+                await outcome.aclose()
+        if self._winner is not None:
+            await self._winner.aclose()
+
+    async def _note(self, task: asyncio.Task[WireStream]) -> None:
+        address, began = self.running.pop(task)
+        problem = task.exception()
+        if isinstance(problem, OSError):
+            self._record(address, began, errno.errorcode.get(problem.errno or 0, type(problem).__name__))
+        elif problem is not None:
+            raise problem
+        else:
+            self._record(address, began, None)
+            if self._winner is None:
+                self._winner = task.result()
+            else:
+                await task.result().aclose()
+
+    def _record(self, address: Address, began: float, error: str | None) -> None:
+        elapsed = round((time.monotonic() - began) * 1000, 1)
+        self._log.append(Attempt(address=str(address), duration_ms=elapsed, error=error))
+
+
 async def secure(
-    stream: WireStream, context: ssl.SSLContext, server_hostname: str | None
+    stream: WireStream,
+    context: ssl.SSLContext,
+    server_hostname: str | None,
+    *,
+    record: Handshake | None = None,
 ) -> WireStream:
-    """Complete a TLS handshake on ``stream``; on failure it is closed.
+    """Complete a TLS handshake on ``stream``; on failure it is closed. ``record`` receives what was seen.
 
     Raises ssl.SSLError, or ConnectionError where the peer closed or reset without a TLS alert.
     """
+    seen = record if record is not None else Handshake()
     try:
-        secured = await anyio.streams.tls.TLSStream.wrap(
-            stream.inner,
-            ssl_context=context,
-            hostname=server_hostname,
-            standard_compatible=False,
-            server_side=False,
-        )
+        with seen.watching(context):
+            secured = await anyio.streams.tls.TLSStream.wrap(
+                seen.tap(stream.inner),
+                ssl_context=context,
+                hostname=server_hostname,
+                standard_compatible=False,
+                server_side=False,
+            )
     except anyio.EndOfStream as problem:
         await stream.aclose()
         raise ConnectionAbortedError("the peer closed the connection during the TLS handshake") from problem
@@ -192,6 +303,7 @@ async def secure(
     except BaseException:
         await stream.aclose()
         raise
+    secured.transport_stream = stream.inner
     return WireStream(secured, address=stream.address, secured=True)
 
 

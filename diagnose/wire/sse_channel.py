@@ -75,10 +75,16 @@ class SseChannel:
         return await asyncio.shield(self._opened)
 
     async def endpoint(self) -> str | None:
-        """Wait for the ``endpoint`` event; None where the stream ended without it. The caller bounds the time."""
+        """Wait for the ``endpoint`` event; None where the stream ended without it. The caller bounds it."""
         while self.endpoint_event is None and self._ended is None:
             await self._waited()
         return self.endpoint_event
+
+    async def begun(self) -> bool:
+        """Wait for the first event of any type; false where the stream ended without one."""
+        while self.first_event is None and self._ended is None:
+            await self._waited()
+        return self.first_event is not None
 
     async def call(
         self,
@@ -106,7 +112,12 @@ class SseChannel:
         self._unasked.clear()
         try:
             posted = await self._post(
-                message, method, step, extra_headers=extra_headers or {}, without=without, credential=credential
+                message,
+                method,
+                step,
+                extra_headers=extra_headers or {},
+                without=without,
+                credential=credential,
             )
             if posted.status >= 300 or posted.message is not None:
                 return posted
@@ -117,13 +128,17 @@ class SseChannel:
         posted.exchange.mark("receive")
         return self._reply(posted, reading)
 
-    async def notify(self, method: str, *, step: str) -> RpcReply:
+    async def notify(
+        self, method: str, *, step: str, extra_headers: Mapping[str, str] | None = None
+    ) -> RpcReply:
         """Post a notification; nothing comes on the stream for it."""
         message = {"jsonrpc": "2.0", "method": method}
-        return await self._post(message, method, step, extra_headers={}, without=(), credential=True)
+        return await self._post(
+            message, method, step, extra_headers=extra_headers or {}, without=(), credential=True
+        )
 
-    async def end_session(self, *, step: str) -> RpcReply:
-        """Close the stream, which is how this transport ends; nothing is sent."""
+    async def end_session(self, *, step: str, body: bytes = b"") -> RpcReply:
+        """Close the stream, which is how this transport ends; nothing is sent, ``body`` neither."""
         assert self._opened is not None
         opened = await self._opened
         await self.aclose()

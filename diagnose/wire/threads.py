@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 __all__ = ["in_daemon_thread"]
@@ -28,11 +29,10 @@ async def in_daemon_thread(work: Callable[[], _T]) -> _T:
     def run() -> None:
         try:
             value = work()
-        except BaseException as problem:  # noqa: BLE001 - it is raised again in the waiting task
-            outcome = lambda: future.set_exception(problem)  # noqa: E731, B023
-            _post(loop, deliver, outcome)
+        except BaseException as problem:  # it is raised again in the waiting task
+            _post(loop, deliver, partial(future.set_exception, problem))
         else:
-            _post(loop, deliver, lambda: future.set_result(value))
+            _post(loop, deliver, partial(future.set_result, value))
 
     threading.Thread(target=run, daemon=True, name="diagnose-blocking").start()
     return await future

@@ -28,7 +28,7 @@ class _Backend(httpcore2.AsyncNetworkBackend):
         self.streams: list[WireStream] = []
 
     def stage(self, host: str, port: int, stream: WireStream) -> None:
-        self._staged[host, port] = stream
+        self._staged[_absolute(host), port] = stream
 
     async def connect_tcp(
         self,
@@ -38,8 +38,9 @@ class _Backend(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        staged = self._staged.pop((host, port), None)
+        staged = self._staged.pop((_absolute(host), port), None)
         stream = staged if staged is not None else await self._dial(host, port)
+        stream.expects = b"HTTP/"
         self.streams.append(stream)
         return stream
 
@@ -51,6 +52,11 @@ class _Backend(httpcore2.AsyncNetworkBackend):
         for stream in self._staged.values():
             await stream.aclose()
         self._staged.clear()
+
+
+def _absolute(host: str) -> str:
+    """One spelling for a host with and without the dot of the root."""
+    return host.lower().rstrip(".")
 
 
 def _layers(stream: WireStream) -> Iterator[WireStream]:

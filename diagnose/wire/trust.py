@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from diagnose.connector import NetworkSettings
 from diagnose.errors import UsageError
 
-__all__ = ["TrustStore", "certifi_store", "runtime_store", "unverified"]
+__all__ = [
+    "TrustStore",
+    "TrustStoreUnreadable",
+    "certifi_store",
+    "empty_directory",
+    "other_stores",
+    "permissive",
+    "runtime_store",
+    "unreadable_in_environment",
+    "unverified",
+]
+
+# Bundles that other programs on this machine read: curl, requests, Node. httpx2 reads none of them, which
+# is how a connector can fail where "it works in curl".
+_FOREIGN_BUNDLES = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+_HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +113,8 @@ def _load_client_certificate(context: ssl.SSLContext, network: NetworkSettings) 
     try:
         context.load_cert_chain(str(network.client_certificate), str(key) if key else None)
     except (OSError, ssl.SSLError) as problem:
-        reason = "is no PEM certificate with its key" if isinstance(problem, ssl.SSLError) else _os_reason(problem)
+        is_pem = not isinstance(problem, ssl.SSLError)
+        reason = _os_reason(problem) if is_pem else "is no PEM certificate with its key"
         raise UsageError(
             "CFG005",
             f"the client certificate {network.client_certificate} {reason}",
@@ -120,10 +138,65 @@ def certifi_store() -> TrustStore:
     return TrustStore(label="certifi", context=context, path=certifi.where())
 
 
+def other_stores(network: NetworkSettings, environ: Mapping[str, str]) -> Iterator[TrustStore]:
+    """Further stores on this machine, each made when it is asked for; those that cannot be read are left out.
+
+    First what the variables of other programs name, then the operating system's, then certifi's.
+    """
+    import httpx2
+
+    named = [(name, environ[name]) for name in _FOREIGN_BUNDLES if environ.get(name)]
+    if network.ca_bundle is not None and environ.get("SSL_CERT_FILE"):
+        named.insert(0, ("SSL_CERT_FILE", environ["SSL_CERT_FILE"]))
+    for variable, path in named:
+        try:
+            context = ssl.create_default_context(cafile=path)
+        except (OSError, ssl.SSLError):
+            continue
+        if variable == "NODE_EXTRA_CA_CERTS":  # Node adds it to its own roots
+            context.load_verify_locations(cafile=certifi_store().path)
+        yield TrustStore(label=f"{variable} {path}", context=context, path=path)
+    if network.ca_bundle is not None or environ.get("SSL_CERT_FILE") or environ.get("SSL_CERT_DIR"):
+        yield TrustStore(label="operating system", context=httpx2.create_ssl_context(trust_env=False))
+    yield certifi_store()
+
+
+def unreadable_in_environment(network: NetworkSettings, environ: Mapping[str, str]) -> None:
+    """Raise TrustStoreUnreadable where the environment names a store that httpx2 cannot load.
+
+    httpx2 loads it when a client is made, and so fails for a plain http URL, too.
+    """
+    if network.ca_bundle is None and network.trust_env:
+        for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+            if environ.get(variable):
+                _from_environment(variable, environ[variable])
+                return
+
+
+def empty_directory(store: TrustStore) -> bool:
+    """Whether a directory store holds no certificate that OpenSSL would find (``<hash>.N``, c_rehash)."""
+    if not store.label.startswith("SSL_CERT_DIR") or store.path is None:
+        return False
+    folders = [Path(part) for part in store.path.split(os.pathsep)]
+    return not any(
+        _HASHED.fullmatch(entry.name) for folder in folders if folder.is_dir() for entry in folder.iterdir()
+    )
+
+
 def unverified() -> ssl.SSLContext:
-    """A context that shows what the peer presents and trusts none of it; nothing is ever sent over it."""
+    """A context that shows what the peer presents and trusts none of it; no credential is sent over it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def permissive() -> ssl.SSLContext:
+    """An unverified context that also speaks what nobody should: TLS 1.0, small keys, old ciphers."""
+    context = unverified()
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # asking for an outdated version is the point
+        context.minimum_version = ssl.TLSVersion.TLSv1
     return context

@@ -1,0 +1,139 @@
+"""HTTP+SSE (2024-11-05) in step 4: the GET stream and its first event, declared or found."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from diagnose.step import Evidence, Fault
+from diagnose.wire.http_wire import ExchangeFailed
+from diagnose.wire.rpc import LEGACY_VERSIONS, RpcReply
+from diagnose.wire.sse_channel import SseChannel
+from diagnose_checks.facts import HttpFacts
+from diagnose_checks.http_faults import fault_of
+from diagnose_checks.http_outcome import Outcome
+from diagnose_checks.http_probe import Probe
+
+__all__ = ["EventStreamOpening", "open_stream", "stream_facts"]
+
+_SHARE = 0.6
+"""Of the time left, what the endpoint event may take; the rest is for telling why it did not come."""
+
+_AFTER_ANOTHER_S = 1.0
+
+
+class EventStreamOpening:
+    """A GET for an event stream: its answer, and the channel if an ``endpoint`` event came."""
+
+    def __init__(self, outcome: Outcome, channel: SseChannel) -> None:
+        self.outcome = outcome
+        self.channel = channel
+        self.waited_s = 0.0
+
+    @property
+    def reply(self) -> RpcReply | None:
+        return self.outcome.reply
+
+    @property
+    def is_stream(self) -> bool:
+        return self.reply is not None and self.reply.streamed
+
+    @property
+    def is_endpoint(self) -> bool:
+        """Whether this is an HTTP+SSE endpoint: the stream's ``endpoint`` event has come."""
+        return self.channel.endpoint_event is not None
+
+    @property
+    def is_locked(self) -> bool:
+        return self.outcome.challenged
+
+    def evidence(self) -> Evidence:
+        """What the GET gave, as the contrast to a refused POST."""
+        exchange = self.outcome.exchange
+        data = self.channel.endpoint_event
+        return Evidence(
+            label="GET as an event stream",
+            expected="event: endpoint, were it HTTP+SSE",
+            observed=self.outcome.summary if data is None else f"event: endpoint, data: {data}",
+            where=self.outcome.url,
+            exchange=exchange.id if exchange is not None else None,
+        )
+
+    def without_endpoint(self, *contrasts: Evidence) -> Fault:
+        """The fault of an event stream whose ``endpoint`` event did not come."""
+        exchange = self.outcome.exchange
+        progress = exchange.progress() if exchange is not None else "no answer"
+        over = self.channel.ended
+        seen = Evidence(
+            label="first event",
+            expected="event: endpoint",
+            observed=f"event: {self.channel.first_event}" if self.channel.first_event else "none",
+        )
+        return fault_of(
+            "HTTP040",
+            self.outcome,
+            seen,
+            *contrasts,
+            seconds=f"{self.waited_s:.1f}",
+            progress=f"{progress}; {over}" if over else progress,
+        )
+
+
+async def open_stream(probe: Probe) -> EventStreamOpening:
+    """GET ``probe.url`` as an event stream and wait, for a share of the time left, for its endpoint event."""
+    ctx = probe.ctx
+    channel = SseChannel(http=probe.wire, url=probe.url, version=LEGACY_VERSIONS[0])
+    ctx.closing.push_async_callback(channel.aclose)
+    try:
+        reply = await channel.open(step=ctx.step_id)
+    except ExchangeFailed as problem:
+        return EventStreamOpening(Outcome(url=probe.url, method="GET", failure=problem), channel)
+    opening = EventStreamOpening(Outcome(url=probe.url, method="GET", channel=channel, reply=reply), channel)
+    if opening.is_stream:
+        began = ctx.monotonic()
+        with suppress(TimeoutError):  # no endpoint event: the caller finds out what this stream is
+            async with asyncio.timeout(ctx.time_left() * _SHARE):
+                if await channel.begun():
+                    await _soon_after(channel)
+        opening.waited_s = ctx.monotonic() - began
+    return opening
+
+
+async def _soon_after(channel: SseChannel) -> None:
+    """The endpoint event MUST be the first; one that follows another event still gets a moment."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_AFTER_ANOTHER_S):
+            await channel.endpoint()
+
+
+def stream_facts(probe: Probe, opening: EventStreamOpening, *, declared: bool) -> HttpFacts:
+    """The facts of an HTTP+SSE endpoint, open or locked; warns that its transport is deprecated."""
+    reply = opening.reply
+    assert reply is not None
+    probe.ctx.transport_name = "sse"
+    if opening.is_endpoint:
+        probe.ctx.warn(
+            "HTTP034",
+            Evidence(
+                label="first event of the GET stream",
+                observed=f"event: endpoint, data: {opening.channel.endpoint_event}",
+                where=probe.url,
+                exchange=reply.exchange.id,
+            ),
+            exchange=reply.exchange.id,
+            how="declared in the configuration" if declared else "found by its endpoint event",
+        )
+    return HttpFacts(
+        transport="sse",
+        opened_with="GET",
+        status=reply.status,
+        content_type=reply.content_type,
+        challenged=opening.is_locked,
+        server=reply.header("server"),
+        via=reply.header("via"),
+        redirected_to=probe.url if probe.url != probe.ctx.connector.url else None,
+        _url=probe.url,
+        _http=probe.wire,
+        _channel=opening.channel,
+        _opening=reply,
+    )

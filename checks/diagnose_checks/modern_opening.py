@@ -1,0 +1,321 @@
+"""The modern era: what the answer to ``server/discover`` decides, and the contrasts that prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from diagnose.context import Context
+from diagnose.step import Evidence, Fault
+from diagnose.wire.rpc import LEGACY_VERSIONS, MODERN_VERSION, RpcChannel, RpcReply
+from diagnose_checks.discover_result import SERVER_INFO, Discovery
+from diagnose_checks.era import Move, Opening, Row, classify_opening, read_opening
+from diagnose_checks.facts import HttpFacts, InitFacts
+from diagnose_checks.init_codes import (
+    INIT_CODES,
+    capabilities_of,
+    defect_evidence,
+    instructions_of,
+    let_go,
+    sdk_guess,
+    server_words,
+)
+from diagnose_checks.legacy_opening import agree_legacy, ask_initialize
+from diagnose_checks.opening import open_channel
+from diagnose_checks.rpc_faults import exchange_faults, fault_of, said, symptom, warn_oddities
+
+__all__ = ["decide_era"]
+
+_MIRRORED = ("MCP-Protocol-Version", "Mcp-Method")
+_DRAFT_NAMES = {-32001: -32020, -32003: -32021, -32004: -32022}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Situation:
+    ctx: Context
+    http: HttpFacts
+    channel: RpcChannel
+    opening: Opening
+    row: Row
+
+    @property
+    def reply(self) -> RpcReply:
+        return self.opening.reply
+
+    def seen(self, expected: str | None = None) -> Evidence:
+        return Evidence(
+            label="answer to server/discover",
+            expected=expected,
+            observed=said(self.reply),
+            exchange=self.reply.exchange.id,
+        )
+
+
+async def decide_era(ctx: Context, http: HttpFacts, reply: RpcReply) -> InitFacts:
+    """Follow the era table from the answer to ``server/discover``. Raises Fault."""
+    channel = http._channel
+    opening = read_opening(reply)
+    row = classify_opening(opening)
+    _warn_draft(ctx, opening)
+    if row.move == "retry":
+        with exchange_faults(INIT_CODES, "server/discover"):
+            again = await channel.call("server/discover", step=ctx.step_id)
+        opening = read_opening(again, attempt=1)
+        row = classify_opening(opening)
+    situation = _Situation(ctx=ctx, http=http, channel=channel, opening=opening, row=row)
+    return await _MOVES[row.move](situation)
+
+
+def _warn_draft(ctx: Context, opening: Opening) -> None:
+    draft = opening.meaning.draft
+    if draft is None:
+        return
+    reply = opening.reply
+    ctx.warn(
+        "INIT025",
+        Evidence(
+            label="error code of server/discover",
+            expected=str(_DRAFT_NAMES[draft]),
+            observed=said(reply),
+            where="/error/code",
+            exchange=reply.exchange.id,
+        ),
+        where="/error/code",
+        exchange=reply.exchange.id,
+        draft=draft,
+        final=_DRAFT_NAMES[draft],
+        message=reply.error_message,
+    )
+
+
+async def _adopt(at: _Situation) -> InitFacts:
+    ctx, reply, discovery = at.ctx, at.reply, at.opening.discovery
+    assert discovery is not None, "the table adopts a DiscoverResult only"
+    warn_oddities(ctx, reply, INIT_CODES)
+    if discovery.hints:
+        ctx.warn(
+            "INIT015",
+            *defect_evidence(discovery.hints, reply),
+            where=discovery.hints[0].pointer,
+            exchange=reply.exchange.id,
+            members=", ".join(defect.pointer.removeprefix("/") for defect in discovery.hints),
+        )
+    if discovery.defects:
+        first = discovery.defects[0]
+        ctx.warn(
+            "INIT014",
+            *defect_evidence(discovery.defects, reply),
+            severity="warning",
+            where=first.pointer,
+            **_defect_arguments(discovery),
+        )
+    return _modern_facts(at, sdk_would=at.row.sdk_would)
+
+
+def _modern_facts(at: _Situation, *, sdk_would: str, result: Mapping[str, Any] | None = None) -> InitFacts:
+    if result is None:
+        result = at.reply.result or {}
+    meta = result.get("_meta")
+    return InitFacts(
+        era="modern",
+        protocol_version=at.channel.version,
+        **server_words(meta.get(SERVER_INFO) if isinstance(meta, Mapping) else None),
+        instructions=instructions_of(result),
+        capabilities=capabilities_of(result),
+        supported_versions=at.opening.discovery.versions if at.opening.discovery else None,
+        sdk_would=sdk_would,
+        _channel=at.channel,
+        _opened=at.reply,
+    )
+
+
+def _defect_arguments(discovery: Discovery) -> dict[str, Any]:
+    first = next((defect for defect in discovery.defects if defect.fatal), discovery.defects[0])
+    return {
+        "pointer": first.pointer,
+        "expected": first.expected,
+        "observed": first.observed,
+        "refused_by": first.refused_by,
+    }
+
+
+async def _invalid_discovery(at: _Situation) -> InitFacts:
+    discovery, result = at.opening.discovery, at.reply.result or {}
+    assert discovery is not None, "the table has read a DiscoverResult"
+    fatal = tuple(defect for defect in discovery.defects if defect.fatal)
+    known = MODERN_VERSION in discovery.versions and isinstance(result.get("capabilities"), Mapping)
+    raise Fault(
+        "INIT014",
+        *defect_evidence(fatal, at.reply),
+        facts=_modern_facts(at, sdk_would=at.row.sdk_would) if known else None,
+        where=fatal[0].pointer,
+        exchange=at.reply.exchange.id,
+        **_defect_arguments(discovery),
+    )
+
+
+async def _no_common_version(at: _Situation) -> InitFacts:
+    theirs = at.opening.meaning.supported or (at.opening.discovery.versions if at.opening.discovery else ())
+    raise _disjoint(at, theirs)
+
+
+def _disjoint(at: _Situation, theirs: tuple[str, ...], *more: Evidence) -> Fault:
+    ours = ", ".join((MODERN_VERSION, *LEGACY_VERSIONS))
+    return Fault(
+        "INIT013",
+        Evidence(
+            label="versions named by the server",
+            expected=f"one of {ours}",
+            observed=", ".join(theirs) or "none",
+            exchange=at.reply.exchange.id,
+        ),
+        *more,
+        exchange=at.reply.exchange.id,
+        theirs=", ".join(theirs) or "none",
+        ours=ours,
+    )
+
+
+async def _header_mismatch(at: _Situation) -> InitFacts:
+    sent = dict(at.reply.exchange.request_headers)
+    with exchange_faults(INIT_CODES, "server/discover"):
+        bare = await at.channel.call("server/discover", step=at.ctx.step_id, without=_MIRRORED)
+    # The same refusal without the headers: then the server has not seen them in the first request either.
+    same = (bare.status, bare.error_code, bare.error_message) == (
+        at.reply.status,
+        at.reply.error_code,
+        at.reply.error_message,
+    )
+    raise Fault(
+        "INIT012",
+        at.seen("a DiscoverResult: headers and body agree"),
+        Evidence(
+            label="headers as sent",
+            observed="\n".join(f"{name}: {sent[name]}" for name in _MIRRORED if name in sent),
+            exchange=at.reply.exchange.id,
+        ),
+        Evidence(
+            label="the same request without these headers (the contrast)",
+            observed=said(bare),
+            exchange=bare.exchange.id,
+        ),
+        confidence="likely",
+        exchange=at.reply.exchange.id,
+        message=at.reply.error_message,
+        reading="the answer is the same when the headers are not sent at all, so they are lost on the way"
+        if same
+        else "without the headers the answer differs: they arrive changed, or the server compares wrongly",
+    )
+
+
+async def _missing_capability(at: _Situation) -> InitFacts:
+    required = ", ".join(at.opening.meaning.required) or "not named"
+    raise Fault(
+        "INIT016",
+        at.seen("a DiscoverResult: this request needs no capability of the client"),
+        exchange=at.reply.exchange.id,
+        required=required,
+    )
+
+
+async def _initialize(at: _Situation) -> InitFacts:
+    if at.ctx.connector.era == "modern":
+        return await _pinned(at)
+    channel = open_channel(at.ctx, at.http._http, at.http._url, modern=False)
+    observed = symptom(at.reply)
+    broken = observed is not None and observed.kind not in ("jsonrpc-error", "http-error")
+    reply = await ask_initialize(at.ctx, channel)
+    try:
+        facts = await agree_legacy(at.ctx, at.http, channel, reply)
+    except Fault as problem:
+        if problem.facts is not None or problem.finding.code not in ("INIT004", "INIT018", "INIT009"):
+            raise
+        refused = Evidence(label="answer to initialize", observed=said(reply), exchange=reply.exchange.id)
+        # The first error stays the first: what the older era says of the same server explains nothing.
+        if observed is not None and broken:
+            raise fault_of(at.reply, observed, INIT_CODES, refused) from problem
+        theirs = at.opening.discovery.versions if at.opening.discovery else at.opening.meaning.supported or ()
+        if theirs and not set(theirs) & set(LEGACY_VERSIONS):
+            raise _disjoint(at, theirs, refused) from problem
+        listed = await _list_without_discover(at)
+        if listed is None:
+            raise
+        return _without_discover(at, listed, refused, sdk_would="fail")
+    if observed is not None and broken:
+        _warn_broken_probe(at)
+    return replace(facts, sdk=sdk_guess(at.reply, reply))
+
+
+def _warn_broken_probe(at: _Situation) -> None:
+    observed = symptom(at.reply)
+    assert observed is not None, "called for a broken reply only"
+    fault = fault_of(at.reply, observed, INIT_CODES)
+    at.ctx.warn(
+        fault.finding.code,
+        *fault.finding.evidence,
+        severity="warning",
+        exchange=at.reply.exchange.id,
+        **dict[str, Any](fault.finding.args),
+    )
+
+
+async def _pinned(at: _Situation) -> InitFacts:
+    """The client speaks the modern era only, and does not need server/discover for it."""
+    listed = await _list_without_discover(at)
+    if listed is not None:
+        return _without_discover(at, listed, None, sdk_would="modern")
+    channel = open_channel(at.ctx, at.http._http, at.http._url, modern=False)
+    contrast = await ask_initialize(at.ctx, channel)
+    await let_go(at.ctx, channel, contrast)
+    works = symptom(contrast) is None
+    observed = symptom(at.reply)
+    if not works and observed is not None:
+        raise fault_of(at.reply, observed, INIT_CODES)
+    raise Fault(
+        "INIT011",
+        at.seen("a DiscoverResult that lists " + MODERN_VERSION),
+        Evidence(label="initialize (the contrast)", observed=said(contrast), exchange=contrast.exchange.id),
+        confidence="certain" if works else "likely",
+        exchange=at.reply.exchange.id,
+        refusal=said(at.reply),
+        theirs=str((contrast.result or {}).get("protocolVersion", "an older version")),
+    )
+
+
+async def _list_without_discover(at: _Situation) -> RpcReply | None:
+    """The answer to a modern tools/list where it proves the modern era, else None."""
+    with exchange_faults(INIT_CODES, "tools/list"):
+        listed = await at.channel.call("tools/list", step=at.ctx.step_id)
+    modern = symptom(listed) is None and bool({"resultType", "cacheScope"} & set(listed.result or {}))
+    return listed if modern else None
+
+
+def _without_discover(
+    at: _Situation, listed: RpcReply, refused: Evidence | None, *, sdk_would: str
+) -> InitFacts:
+    at.ctx.warn(
+        "INIT017",
+        at.seen("a DiscoverResult"),
+        *((refused,) if refused is not None else ()),
+        Evidence(
+            label=f"tools/list at {MODERN_VERSION} (the contrast)",
+            observed=said(listed),
+            exchange=listed.exchange.id,
+        ),
+        exchange=at.reply.exchange.id,
+        refusal=said(at.reply),
+    )
+    # Without a DiscoverResult nothing is declared; what was just listed is there.
+    stated: dict[str, Any] = {"capabilities": {"tools": {}}, "_meta": (listed.result or {}).get("_meta")}
+    return _modern_facts(at, sdk_would=sdk_would, result=stated)
+
+
+_MOVES: Mapping[Move, Callable[[_Situation], Awaitable[InitFacts]]] = {
+    "modern": _adopt,
+    "initialize": _initialize,
+    "invalid-discovery": _invalid_discovery,
+    "no-common-version": _no_common_version,
+    "header-mismatch": _header_mismatch,
+    "missing-capability": _missing_capability,
+}

@@ -1,0 +1,257 @@
+"""Why the second request was refused: the contrasts of step 8, sent on its failure path only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from diagnose.context import Context
+from diagnose.step import Evidence, Fault
+from diagnose.wire.http_wire import ExchangeFailed
+from diagnose.wire.rpc import RpcReply, StreamableChannel
+from diagnose_checks.facts import InitFacts
+from diagnose_checks.init_codes import let_go
+from diagnose_checks.opening import initialize_params
+from diagnose_checks.replicas import answers, instances, repeat, tally
+from diagnose_checks.rpc_faults import said, symptom
+from diagnose_checks.session_refusals import Refusal, session_refusal
+
+__all__ = ["prove_refusal", "replicas_fault"]
+
+_STATE: tuple[Refusal, ...] = ("not-initialized", "missing-id", "unknown-session")
+
+
+async def prove_refusal(
+    ctx: Context, init: InitFacts, method: str, reply: RpcReply, refusal: Refusal
+) -> None:
+    """Raise the Fault that the contrasts prove; return where the refusal is not about the session."""
+    if refusal == "credential":
+        raise _credential(reply, method)
+    replies = [reply, *await repeat(ctx, init._channel, method)]
+    if any(session_refusal(other) is None for other in replies):
+        raise replicas_fault(method, replies)
+    if refusal == "version-header":
+        await _prove_version_header(ctx, init, method, reply)
+    if init.era == "modern":
+        if refusal in _STATE:
+            raise await _state_required(ctx, init, method, reply)
+        return
+    if refusal == "not-initialized":
+        raise await _not_initialized(ctx, init, method, reply)
+    if not init._session_id and ctx.transport_name != "sse":
+        if refusal in _STATE:
+            raise _no_id(reply, method, sent=False)
+        return
+    if refusal == "missing-id" and init._channel.session_id is not None:
+        raise _no_id(reply, method, sent=True)
+    if refusal == "unexplained" and method != "ping" and await _known_to_ping(ctx, init):
+        return
+    raise await _not_honoured(ctx, init, method, replies)
+
+
+async def _known_to_ping(ctx: Context, init: InitFacts) -> bool:
+    """Whether another request of the same session is served: then the refusal is about this one."""
+    try:
+        reply = await init._channel.call("ping", step=ctx.step_id)
+    except ExchangeFailed:
+        return False
+    return symptom(reply) is None
+
+
+def replicas_fault(method: str, replies: Sequence[RpcReply]) -> Fault:
+    """Some answers know the session and some do not: one finding with the ratio."""
+    known = sum(session_refusal(reply) is None for reply in replies)
+    named = instances(replies)
+    counts = ", ".join(f"{count} x HTTP {status}" for status, count in tally(replies).items())
+    return Fault(
+        "SESS001",
+        answers("the same request with the same session, repeated", replies, "the same answer each time"),
+        *((named,) if named is not None else ()),
+        exchange=replies[0].exchange.id,
+        method=method,
+        accepted=known,
+        total=len(replies),
+        counts=counts,
+    )
+
+
+def _credential(reply: RpcReply, method: str) -> Fault:
+    return Fault(
+        "SESS011",
+        Evidence(
+            label=f"answer to {method}",
+            expected="an answer: the same credential opened the connection",
+            observed=said(reply),
+            exchange=reply.exchange.id,
+        ),
+        exchange=reply.exchange.id,
+        method=method,
+        status=reply.status,
+        challenge=reply.header("www-authenticate") or "none",
+    )
+
+
+def _refused(reply: RpcReply, method: str, expected: str) -> Evidence:
+    return Evidence(
+        label=f"answer to {method}", expected=expected, observed=said(reply), exchange=reply.exchange.id
+    )
+
+
+async def _prove_version_header(ctx: Context, init: InitFacts, method: str, reply: RpcReply) -> None:
+    if init.era == "modern":
+        return
+    try:
+        contrast = await init._channel.call(method, step=ctx.step_id, without=("MCP-Protocol-Version",))
+    except ExchangeFailed:
+        return
+    if session_refusal(contrast) is not None:
+        return
+    raise Fault(
+        "SESS012",
+        _refused(reply, method, f"the version {init.protocol_version} that the server itself agreed on"),
+        Evidence(
+            label="the same request without MCP-Protocol-Version (the contrast)",
+            observed=said(contrast),
+            exchange=contrast.exchange.id,
+        ),
+        exchange=reply.exchange.id,
+        method=method,
+        version=init.protocol_version,
+        refusal=said(reply),
+    )
+
+
+async def _state_required(ctx: Context, init: InitFacts, method: str, reply: RpcReply) -> Fault:
+    minted = init._opened.header("mcp-session-id") if init._opened is not None else None
+    more: tuple[Evidence, ...] = ()
+    if minted is not None:
+        echo = {"Mcp-Session-Id": minted}
+        contrast = await init._channel.call(method, step=ctx.step_id, extra_headers=echo)
+        more = (
+            Evidence(
+                label="the same request with the minted Mcp-Session-Id (the contrast)",
+                observed=said(contrast),
+                exchange=contrast.exchange.id,
+            ),
+        )
+    return Fault(
+        "SESS008",
+        _refused(reply, method, "an answer: every modern request stands alone"),
+        *more,
+        exchange=reply.exchange.id,
+        method=method,
+        refusal=said(reply),
+    )
+
+
+async def _not_initialized(ctx: Context, init: InitFacts, method: str, reply: RpcReply) -> Fault:
+    """Was the announcement lost, or does the server forget every request?"""
+    channel = init._channel
+    announced = await channel.notify("notifications/initialized", step=ctx.step_id)
+    again = await channel.call(method, step=ctx.step_id)
+    helped = session_refusal(again) is None
+    first = init._announced[0] if init._announced else None
+    refused = first is not None and first.status >= 300
+    evidence = [
+        _refused(reply, method, "an answer: the server has been initialized"),
+        Evidence(
+            label=f"notifications/initialized and {method} once more (the contrast)",
+            observed=f"{said(announced, limit=120)}\n{said(again, limit=120)}",
+            exchange=again.exchange.id,
+        ),
+    ]
+    if first is not None:
+        evidence.insert(
+            1,
+            Evidence(
+                label="answer to notifications/initialized",
+                expected="HTTP 202",
+                observed=said(first),
+                exchange=first.exchange.id,
+            ),
+        )
+    return Fault(
+        "SESS010" if helped or refused else "SESS005",
+        *evidence,
+        confidence=None if helped or not refused else "likely",
+        exchange=reply.exchange.id,
+        method=method,
+        refusal=said(reply),
+        announced=first.status if first is not None else "not sent",
+        session="the session id of initialize was sent"
+        if channel.session_id is not None
+        else "initialize gave no session id",
+    )
+
+
+def _no_id(reply: RpcReply, method: str, *, sent: bool) -> Fault:
+    sentence = (
+        "the id that initialize returned was sent in Mcp-Session-Id, and the server did not get it: "
+        "something between here and there removes that header"
+        if sent
+        else "initialize returned no Mcp-Session-Id header, so there is none to send: the server does not "
+        "issue it, or something on the way removes it from the answer"
+    )
+    return Fault(
+        "SESS004",
+        _refused(reply, method, "an answer"),
+        Evidence(
+            label="Mcp-Session-Id",
+            expected="the same id in the answer to initialize and in later requests",
+            observed="sent with this request" if sent else "absent from the answer to initialize",
+        ),
+        confidence="likely" if sent else None,
+        exchange=reply.exchange.id,
+        method=method,
+        refusal=said(reply),
+        reading=sentence,
+    )
+
+
+async def _not_honoured(ctx: Context, init: InitFacts, method: str, replies: Sequence[RpcReply]) -> Fault:
+    more: tuple[Evidence, ...] = ()
+    outcome = "a second session was not tried"
+    if isinstance(init._channel, StreamableChannel):
+        contrast = await _second_session(ctx, init._channel, method)
+        if contrast is not None:
+            works = session_refusal(contrast) is None
+            outcome = (
+                "a second session, opened for the contrast, works"
+                if works
+                else "a second session, opened for the contrast, is refused in the same way"
+            )
+            more = (
+                Evidence(
+                    label=f"{method} in a new session (the contrast)",
+                    observed=said(contrast),
+                    exchange=contrast.exchange.id,
+                ),
+            )
+    return Fault(
+        "SESS002",
+        answers("the same request with the session, repeated", replies, "an answer each time"),
+        *more,
+        exchange=replies[0].exchange.id,
+        method=method,
+        refusal=said(replies[0]),
+        total=len(replies),
+        outcome=outcome,
+    )
+
+
+async def _second_session(ctx: Context, channel: StreamableChannel, method: str) -> RpcReply | None:
+    other = replace(channel, session_id=None)
+    try:
+        opened = await other.call("initialize", initialize_params(other.version), step=ctx.step_id)
+        if symptom(opened) is not None:
+            return opened
+        session = opened.header("mcp-session-id")
+        if session is not None:
+            ctx.redactor.register(session)
+        other.session_id = session if session and session.isascii() and session.isprintable() else None
+        await other.notify("notifications/initialized", step=ctx.step_id)
+        asked = await other.call(method, step=ctx.step_id)
+        await let_go(ctx, other, opened)
+    except ExchangeFailed:
+        return None
+    return asked

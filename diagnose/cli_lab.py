@@ -1,0 +1,209 @@
+"""``diagnose lab`` and ``diagnose demo``: servers on loopback, healthy and broken in one exact way each."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from diagnose.cli_delivery import deliver, printed, say
+from diagnose.cli_words import nearest
+from diagnose.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from diagnose_lab import Lab, Running, Scenario
+
+    from diagnose.model import Report
+
+__all__ = ["demo", "lab"]
+
+_HEALTHY = "healthy-modern"
+_BROKEN = ("tls-expired", "auth-prm-missing", "http-wrong-path")
+"""What a demonstration shows first, if this installation has it."""
+
+_NO_SUCH_PORT = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
+_NOT_FOR_LOOPBACK = frozenset(
+    {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir"}
+)
+
+
+@click.group()
+def lab() -> None:
+    """The lab's servers, healthy and broken, for people who write clients."""
+
+
+@lab.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_scenarios(as_json: bool) -> int:
+    """List the scenarios with the step and the code that each must produce."""
+    from diagnose_lab.listing import rows
+
+    found = rows()
+    return printed(json.dumps(found, indent=2) if as_json else "\n".join(_table(found)))
+
+
+def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
+    columns = ("name", "transport", "era", "step", "code")
+    shown = [{key: str(row[key] or "-") for key in (*columns, "title")} for row in rows]
+    widths = {key: max(len(key), *(len(row[key]) for row in shown)) for key in columns}
+    for row in ({key: key.upper() for key in (*columns, "title")}, *shown):
+        yield "  ".join([*(row[key].ljust(widths[key]) for key in columns), row["title"]]).rstrip()
+
+
+@lab.command()
+@click.argument("scenario")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Listen on this port [default: a free one]."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON line instead of words.")
+def serve(scenario: str, port: int, as_json: bool) -> int:
+    """Start SCENARIO and keep it up until interrupted; the first line printed is its URL."""
+    from diagnose_lab.serve import serve as keep_up
+
+    try:
+        return keep_up(_known(scenario), port, json_output=as_json)
+    except BrokenPipeError:
+        return ExitCode.USAGE
+    except OSError as problem:
+        reason = (problem.strerror or "unknown reason").lower()
+        if problem.errno not in _NO_SUCH_PORT:
+            say(f"the address of the server could not be written to stdout: {reason}")
+            return ExitCode.USAGE
+        raise UsageError(
+            "CFG006",
+            f"port {port} cannot be used: {reason}",
+            where="--port",
+            hint="name a free port, or none",
+        ) from problem
+
+
+@click.command()
+@click.argument("scenario", required=False)
+@click.option("-v", "--verbose", count=True, help="Facts and all evidence; twice: the exchanges as well.")
+def demo(scenario: str | None, verbose: int) -> int:
+    """Start the built-in lab and diagnose it, without any network.
+
+    Without SCENARIO: a healthy server and a broken one. The exit code is 0 when each run found what its
+    scenario was made to show.
+    """
+    from diagnose_lab import Lab
+
+    names = (_HEALTHY, _first_broken()) if scenario is None else (_known(scenario),)
+    as_expected = True
+    with Lab() as started:
+        for position, name in enumerate(names, 1):
+            heading = f"[{position}/{len(names)}] " if len(names) > 1 else ""
+            as_expected &= _show(started, name, heading, verbose)
+    if scenario is None:
+        as_expected &= deliver(
+            "That is all there is to it: diagnose URL does the same with your connector.\n"
+            "diagnose lab list names the other servers, diagnose demo NAME shows one of them."
+        )
+    return ExitCode.PASSED if as_expected else ExitCode.FAILED
+
+
+def _show(lab: Lab, name: str, heading: str, verbose: int) -> bool:
+    """Play and diagnose one scenario; False where the outcome is another, or nobody could read it."""
+    running = lab.start(name)
+    try:
+        scenario = running.scenario
+        opening = f"{heading}The lab now plays {name} on this machine: {scenario.title}"
+        told = deliver(f"{opening}\n$ {command_line(running)}\n\n")
+        report, shown = _diagnosed(running, verbose)
+    finally:
+        running.stop()
+    met = meets(scenario, report)
+    said = "That is what was found." if met else "SOMETHING ELSE was found."
+    return deliver(f"\nExpected: {_expected(scenario)}. {said}\n\n") and told and shown and met
+
+
+def command_line(running: Running) -> str:
+    """The command that diagnoses a running scenario from another terminal."""
+    variables = [f"{name}={shlex.quote(value)}" for name, value in running.env.items()]
+    return " ".join([*variables, "diagnose", shlex.join([running.url, *running.args])])
+
+
+def _diagnosed(running: Running, verbose: int) -> tuple[Report, bool]:
+    from diagnose.api import start
+    from diagnose.cli_run import Printing, diagnose_and_print, run
+    from diagnose.cli_target import Asked, connector_of, options_of
+
+    params = run.make_context("run", [running.url, *running.args]).params
+    asked = Asked(**{name: params[name] for name in Asked.__dataclass_fields__})
+    connector = connector_of(running.url, asked)
+    started = start(connector, options=options_of(asked), environ=_environ(running.env))
+    return diagnose_and_print(started, Printing(verbose=verbose))
+
+
+def _environ(added: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment without what would lead loopback elsewhere, and the scenario's own."""
+    kept = {name: value for name, value in os.environ.items() if name.lower() not in _NOT_FOR_LOOPBACK}
+    return {**kept, **added}
+
+
+def meets(scenario: Scenario, report: Report) -> bool:
+    """Whether a report says exactly what the scenario was made to show."""
+    expect = scenario.expect
+    allowed = {expect.code, *expect.also}
+    seen = [
+        (step.id, finding.code, finding.severity)
+        for step in report.steps
+        for finding in step.findings
+        if finding.severity != "info"
+    ]
+    if any(code not in allowed for _, code, _ in seen):
+        return False
+    if expect.code is None:
+        return report.ok
+    if expect.severity == "warning":
+        return report.ok and (expect.step, expect.code, "warning") in seen
+    failed = report.verdict.failed_step
+    return failed is not None and (failed.id, report.verdict.code) == (expect.step, expect.code)
+
+
+def _expected(scenario: Scenario) -> str:
+    expect = scenario.expect
+    if expect.code is None:
+        return "every step passes"
+    return f"{expect.code} ({expect.severity}) at step {expect.step}"
+
+
+def _first_broken() -> str:
+    from diagnose_lab import names, scenarios
+
+    known = names()
+    wanted = next((name for name in _BROKEN if name in known), None)
+    return wanted or next(entry.name for entry in scenarios() if entry.expect.code is not None)
+
+
+def _known(name: str) -> str:
+    from diagnose_lab import names
+
+    known = names()
+    if name in known:
+        return name
+    if name.endswith(".toml"):
+        return _own(name)
+    close = nearest(name, known)
+    meant = f"did you mean {close}? " if close else ""
+    raise UsageError(
+        "CFG015", f"the lab has no scenario {name[:60]!r}", hint=f"{meant}diagnose lab list names all of them"
+    )
+
+
+def _own(path: str) -> str:
+    """A scenario file of the user's own. Raises UsageError CFG015."""
+    from diagnose_lab import ScenarioError, load
+
+    try:
+        load(path)
+    except ScenarioError as problem:
+        raise UsageError(
+            "CFG015", str(problem), hint="diagnose lab list names the packaged ones"
+        ) from problem
+    return path
