@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
 from diagnose.connector import Connector
@@ -65,7 +65,7 @@ async def stream(
     options: Options | None = None,
     environ: Mapping[str, str] | None = None,
     resolver: Resolver | None = None,
-) -> AsyncIterator[Event]:
+) -> AsyncGenerator[Event, None]:
     """Diagnose and give each event as it happens; the last one is RunFinished. Raises UsageError."""
     run = start(connector, options=options, environ=environ, resolver=resolver)
     async with aclosing(run.events()) as events:

@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +19,7 @@ from diagnose.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from diagnose_lab import Lab, Running, Scenario
 
+    from diagnose.cli_run import Printing
     from diagnose.model import Report
 
 __all__ = ["demo", "lab"]
@@ -85,41 +87,62 @@ def serve(scenario: str, port: int, as_json: bool) -> int:
 @click.command()
 @click.argument("scenario", required=False)
 @click.option("-v", "--verbose", count=True, help="Facts and all evidence; twice: the exchanges as well.")
-def demo(scenario: str | None, verbose: int) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Print the report of SCENARIO, and nothing else.")
+def demo(scenario: str | None, verbose: int, as_json: bool) -> int:
     """Start the built-in lab and diagnose it, without any network.
 
-    Without SCENARIO: a healthy server and a broken one. The exit code is 0 when each run found what its
-    scenario was made to show.
+    With SCENARIO the exit code is that of its diagnosis. Without: a healthy server and a broken one are
+    shown, and the exit code is 0 when each was found to be what it was made to be.
     """
     from diagnose_lab import Lab
 
-    names = (_HEALTHY, _first_broken()) if scenario is None else (_known(scenario),)
-    as_expected = True
-    with Lab() as started:
-        for position, name in enumerate(names, 1):
-            heading = f"[{position}/{len(names)}] " if len(names) > 1 else ""
-            as_expected &= _show(started, name, heading, verbose)
-    if scenario is None:
-        as_expected &= deliver(
-            "That is all there is to it: diagnose URL does the same with your connector.\n"
-            "diagnose lab list names the other servers, diagnose demo NAME shows one of them."
+    if scenario is None and as_json:
+        raise UsageError(
+            "CFG006",
+            "demo shows two servers, and --json prints one report",
+            where="--json",
+            hint=f"name one of them: diagnose demo {_first_broken()} --json",
         )
-    return ExitCode.PASSED if as_expected else ExitCode.FAILED
+    with Lab() as started:
+        if scenario is not None:
+            return _show(started, _known(scenario), verbose=verbose, as_json=as_json).exit_code
+        shown = [
+            _show(started, name, heading=f"[{number}/2] ", verbose=verbose)
+            for number, name in enumerate((_HEALTHY, _first_broken()), 1)
+        ]
+    told = deliver(
+        "That is all there is to it: diagnose URL does the same with your connector.\n"
+        "diagnose lab list names the other servers, diagnose demo NAME shows one of them."
+    )
+    return ExitCode.PASSED if told and all(entry.as_made for entry in shown) else ExitCode.FAILED
 
 
-def _show(lab: Lab, name: str, heading: str, verbose: int) -> bool:
-    """Play and diagnose one scenario; False where the outcome is another, or nobody could read it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """How a demonstration ended: as its scenario was made, and with which exit code of its run."""
+
+    as_made: bool
+    exit_code: int
+
+
+def _show(lab: Lab, name: str, *, heading: str = "", verbose: int = 0, as_json: bool = False) -> _Shown:
+    """Play and diagnose one scenario; not as made where the outcome is another, or nobody could read it."""
+    from diagnose.cli_run import Printing
+
+    printing = Printing(verbose=verbose, format="json" if as_json else "text")
     running = lab.start(name)
     try:
         scenario = running.scenario
         opening = f"{heading}The lab now plays {name} on this machine: {scenario.title}"
-        told = deliver(f"{opening}\n$ {command_line(running)}\n\n")
-        report, shown = _diagnosed(running, verbose)
+        told = as_json or deliver(f"{opening}\n$ {command_line(running)}\n\n")
+        report, delivered, code = _diagnosed(running, printing)
     finally:
         running.stop()
     met = meets(scenario, report)
     said = "That is what was found." if met else "SOMETHING ELSE was found."
-    return deliver(f"\nExpected: {_expected(scenario)}. {said}\n\n") and told and shown and met
+    told = told and (as_json or deliver(f"\nExpected: {_expected(scenario)}. {said}\n\n"))
+    # A report that nobody got is no success, whatever it says.
+    return _Shown(as_made=told and delivered and met, exit_code=code if delivered else code or ExitCode.USAGE)
 
 
 def command_line(running: Running) -> str:
@@ -128,16 +151,17 @@ def command_line(running: Running) -> str:
     return " ".join([*variables, "diagnose", shlex.join([running.url, *running.args])])
 
 
-def _diagnosed(running: Running, verbose: int) -> tuple[Report, bool]:
+def _diagnosed(running: Running, printing: Printing) -> tuple[Report, bool, int]:
     from diagnose.api import start
-    from diagnose.cli_run import Printing, diagnose_and_print, run
+    from diagnose.cli_run import diagnose_and_print, run
     from diagnose.cli_target import Asked, connector_of, options_of
 
     params = run.make_context("run", [running.url, *running.args]).params
     asked = Asked(**{name: params[name] for name in Asked.__dataclass_fields__})
     connector = connector_of(running.url, asked)
     started = start(connector, options=options_of(asked), environ=_environ(running.env))
-    return diagnose_and_print(started, Printing(verbose=verbose))
+    report, delivered = diagnose_and_print(started, printing)
+    return report, delivered, int(started.exit_code)
 
 
 def _environ(added: Mapping[str, str]) -> dict[str, str]:

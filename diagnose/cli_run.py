@@ -195,7 +195,7 @@ async def _watched(started: Run, progress: NoProgress) -> Report:
     from diagnose.events import RunFinished
 
     _install(started)
-    async with progress.moving(), aclosing(started.events()) as events:  # type: ignore[type-var]
+    async with progress.moving(), aclosing(started.events()) as events:
         async for event in events:
             progress.show(event)
             if isinstance(event, RunFinished):

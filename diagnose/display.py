@@ -13,11 +13,12 @@ __all__ = ["SafeText", "display", "hidden_characters"]
 
 # Characters a terminal or a reader can be fooled with, as ranges of code points.
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-_INVISIBLE = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200d\u2060-\u2064\u206a-\u206f\u3164\ufeff\uffa0"
+_INVISIBLE = (
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200d\u2060-\u2064\u206a-\u206f\u3164\ufeff\uffa0"
+)
 _TAGS = "\U000e0000-\U000e007f"
 _SURROGATES = "\ud800-\udfff"
 _LINE_BREAKS = "\u2028\u2029"  # break a line in JavaScript and in some log viewers
-_HIDDEN = re.compile(f"[{_BIDI}{_INVISIBLE}{_TAGS}{_SURROGATES}{_LINE_BREAKS}]")
 _UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f{_BIDI}{_INVISIBLE}{_TAGS}{_SURROGATES}{_LINE_BREAKS}]")
 
 

@@ -60,8 +60,8 @@ def printed(finding: Finding, ctx: Context, *, ruled_out: tuple[str, ...] = ()) 
 def _evidence(item: Evidence) -> dict[str, Any]:
     return {
         "label": item.label,
-        "expected": item.expected if item.expected is None else display(item.expected, limit=2000, layout=True),
-        "observed": item.observed if item.observed is None else display(item.observed, limit=2000, layout=True),
+        "expected": None if item.expected is None else display(item.expected, limit=2000, layout=True),
+        "observed": None if item.observed is None else display(item.observed, limit=2000, layout=True),
         "where": item.where,
         "exchange": item.exchange,
     }

@@ -41,7 +41,7 @@ Confidence = Literal["certain", "likely", "possible"]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, defer_build=True)
 
 
 class Evidence(_Part):
@@ -152,7 +152,9 @@ class Environment(_Part):
 class Report(_Part):
     """A whole diagnosis."""
 
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="ignore", hide_input_in_errors=True, populate_by_name=True, defer_build=True
+    )
 
     schema_url: str = Field(default="urn:connector-diagnose:schema:report-v1", alias="$schema")
     schema_version: str = SCHEMA_VERSION

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from diagnose import model
 from diagnose.amendment import Amendment
+from diagnose.connector import Connector, HttpTransport
 from diagnose.connector.runtime import open_session, production_transport
 from diagnose.context import Context
 from diagnose.step import Evidence, Finding
@@ -115,7 +116,7 @@ class _Repetition:
 
     async def walk(self) -> None:
         self.enter(_CONNECT)
-        async with open_session(self.ctx.connector, self.ctx.environ, self.transport) as client:
+        async with open_session(_as_found(self.ctx), self.ctx.environ, self.transport) as client:
             self.ended(f"connected with protocol version {client.protocol_version}")
             names: list[str] = []
             if _LIST in self.stages:
@@ -259,6 +260,14 @@ def _answer(exchange: Recorded | None) -> str:
         return f"{asked}: {exchange.error or 'no answer'}"
     ended = f", and then: {exchange.error}" if exchange.error else ""
     return f"{asked}: HTTP {exchange.status} {exchange.reason}".rstrip() + ended
+
+
+def _as_found(ctx: Context) -> Connector:
+    """The connector, over the transport that the wire found where none was declared."""
+    declared = ctx.connector.transport
+    if declared.type == "auto" and ctx.transport_name == "sse":
+        return ctx.connector.model_copy(update={"transport": HttpTransport(type="sse", url=declared.url)})
+    return ctx.connector
 
 
 def _sample(ctx: Context) -> tuple[str, Mapping[str, Any]] | None:

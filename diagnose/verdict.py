@@ -29,7 +29,8 @@ def verdict(results: Sequence[model.StepResult], *, interrupted: bool = False) -
     if interrupted:
         last = next((step for step in reversed(results) if step.status in ("passed", "warned")), None)
         after = f" after {last.title}" if last is not None else ""
-        return model.Verdict(status="error", summary=f"The run was interrupted{after}; nothing had failed so far.")
+        summary = f"The run was interrupted{after}; nothing had failed so far."
+        return model.Verdict(status="error", summary=summary)
     warnings = [finding for step in results for finding in step.findings if finding.severity == "warning"]
     ran = sum(step.status != "skipped" for step in results)
     if warnings:

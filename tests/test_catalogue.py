@@ -9,11 +9,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from diagnose_checks import STEPS
 from diagnose_lab import scenarios
 
 from diagnose.catalogue import HEADINGS, Page, codes, page
 from diagnose.step import TITLES
-from diagnose_checks import STEPS
 
 PREFIX_STEPS = {
     "DNS": "dns",
@@ -37,7 +37,8 @@ SOURCES = ("diagnose", "diagnose_checks")
 def modules() -> Iterator[Path]:
     for package in SOURCES:
         spec = find_spec(package)
-        assert spec is not None and spec.origin is not None
+        assert spec is not None
+        assert spec.origin is not None
         yield from Path(spec.origin).parent.rglob("*.py")
 
 

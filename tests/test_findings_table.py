@@ -9,7 +9,8 @@ from diagnose.catalogue import codes, page
 TABLE = Path(__file__).parent.parent / "docs" / "findings.md"
 HEAD = """# Findings
 
-Made from the catalogue: `python tests/test_findings_table.py` writes it anew. `diagnose explain CODE` prints a page.
+Made from the catalogue; `python tests/test_findings_table.py` writes it anew. `diagnose explain CODE` prints
+a page.
 
 | code | name | step | severity | who acts | verdict |
 |---|---|---|---|---|---|

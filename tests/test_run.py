@@ -1,4 +1,4 @@
-"""The pipeline: order, skip rules, deadlines, our own bugs, interruption. The steps here are tiny real ones."""
+"""The pipeline: order, skip rules, deadlines, our own bugs, interruption; with tiny steps of its own."""
 
 from __future__ import annotations
 
@@ -77,7 +77,6 @@ async def lets_go(ctx: Context, first: First) -> Last:
     return Last()
 
 
-
 def _arguments(code: str) -> dict[str, object]:
     from diagnose.catalogue import page
 
@@ -87,9 +86,9 @@ def _arguments(code: str) -> dict[str, object]:
 ANY = _arguments("DNS003")
 
 
-async def walk(*steps: Step, options: Options | None = None, interrupt_at: str | None = None) -> tuple[
-    list[Event], Report, ExitCode
-]:
+async def walk(
+    *steps: Step, options: Options | None = None, interrupt_at: str | None = None
+) -> tuple[list[Event], Report, ExitCode]:
     run = start(CONNECTOR, options=options, environ={}, steps=steps)
     events: list[Event] = []
     async for event in run.events():
@@ -156,9 +155,7 @@ def test_the_runs_deadline_ends_the_run_with_exit_code_4_and_says_that_it_was_ou
 
 
 def test_an_interrupt_gives_a_partial_valid_report() -> None:
-    _, report, code = asyncio.run(
-        walk(finds, hangs_at_tcp, stands_alone, lets_go, interrupt_at="tcp")
-    )
+    _, report, code = asyncio.run(walk(finds, hangs_at_tcp, stands_alone, lets_go, interrupt_at="tcp"))
     assert ["passed", "skipped", "skipped"] == [result.status for result in report.steps[:3]]
     assert "interrupted" == report.step("tcp").facts["reason"]
     assert "passed" == report.step("teardown").status
@@ -207,7 +204,7 @@ def test_leaving_the_iteration_early_still_closes_what_was_opened() -> None:
         async for event in events:
             if isinstance(event, StepFinished):
                 break
-        await events.aclose()  # type: ignore[attr-defined]  # an async generator behind AsyncIterator
+        await events.aclose()
 
     asyncio.run(leave())
     assert ["closed"] == closed

@@ -45,7 +45,9 @@ def assert_well_formed(outcome: Outcome) -> None:
 
 def assert_complete(finding: dict[str, Any]) -> None:
     """DESIGN of a finding: evidence, rule, actor and a line to reproduce it."""
-    assert finding["summary"] and finding["cause"] and finding["fix"]
+    assert finding["summary"]
+    assert finding["cause"]
+    assert finding["fix"]
     assert finding["rule"]
     assert finding["evidence"], finding["code"]
     assert finding["reproduce"], finding["code"]

@@ -41,8 +41,8 @@ CALL_CODES: Codes = {
 Era = Literal["legacy", "modern"]
 _METHOD_NOT_FOUND = -32601
 _HEADER_MISMATCH = -32020
-# -32021: 2026-07-28, base protocol. -32042: URL elicitation required, 2025-11-25.
-_WANTS_A_CAPABILITY = (-32021, -32042)
+_URL_ELICITATION = -32042  # 2025-11-25, elicitation
+_WANTS_A_CAPABILITY = (-32021, _URL_ELICITATION)  # -32021: 2026-07-28, base protocol
 _SHOWN = 300
 # How a tool says that what it calls itself is not there; in lower case.
 _UPSTREAM = (
@@ -159,14 +159,23 @@ def _refused_softly(ctx: Context, reply: RpcReply, plan: Plan) -> bool:
     """JSON-RPC errors that say something about the tool's surroundings and not about its protocol."""
     _refuse_by_code(reply, plan, None)
     if reply.error_code in _WANTS_A_CAPABILITY:
-        data = (reply.error or {}).get("data")
-        wanted = data.get("requiredCapabilities", data) if isinstance(data, Mapping) else None
-        _warn_capability(ctx, reply, plan, json.dumps(wanted)[:_SHOWN] if wanted else "a capability")
+        _warn_capability(ctx, reply, plan, _required(reply))
         return True
     if reply.error is not None and _unreachable(reply.error_message):
         _warn_error(ctx, reply, plan, reply.error_message)
         return True
     return False
+
+
+def _required(reply: RpcReply) -> str:
+    """The capabilities that an error names, as far as it does."""
+    if reply.error_code == _URL_ELICITATION:
+        return "elicitation (opening a URL)"
+    data = (reply.error or {}).get("data")
+    names = data.get("requiredCapabilities") if isinstance(data, Mapping) else None
+    if not isinstance(names, Mapping | list) or not names:
+        return "a capability that its error does not name"
+    return ", ".join(map(str, names))[:_SHOWN]
 
 
 def _refuse_by_code(reply: RpcReply, plan: Plan, facts: CallFacts | None) -> None:

@@ -104,8 +104,10 @@ class _Reading:
                 position = self._parameter(text, named)
                 parted = False
                 continue
+            known = len(self.found)
             position = self._scheme(text, position, parted=parted or not open_challenge)
-            parted = open_challenge = True  # the first parameter follows its scheme without a comma
+            open_challenge = open_challenge or len(self.found) > known
+            parted = True  # the first parameter follows its scheme without a comma
 
     def _is_scheme_with_token68(self, text: str, position: int) -> bool:
         word = _TOKEN.match(text, position)

@@ -56,6 +56,9 @@ async def dns_lookup(ctx: Context) -> DnsFacts:
     proxy = effective_proxy(ctx.origin, ctx.connector.network, ctx.environ)
     if proxy is not None:
         ctx.proxies["effective"] = str(proxy)
+        # A proxy can echo what it was sent into its error page, which is evidence.
+        if proxy.password is not None:
+            ctx.redactor.register(proxy.password, f"{proxy.username}:{proxy.password}")
     target = _target(ctx, proxy)
     try:
         addresses = await _resolved(ctx, target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from urllib.parse import parse_qsl
 
 from diagnose.step import Evidence, Fault
 from diagnose.wire.http_wire import ExchangeFailed
@@ -18,6 +19,8 @@ __all__ = ["EventStreamOpening", "open_stream", "stream_facts"]
 
 _SHARE = 0.6
 """Of the time left, what the endpoint event may take; the rest is for telling why it did not come."""
+_SHORTEST_ID = 8
+"""A query value of the endpoint this long is the id of the stream, which is all that protects it."""
 
 _AFTER_ANOTHER_S = 1.0
 
@@ -79,15 +82,23 @@ class EventStreamOpening:
         )
 
 
-async def open_stream(probe: Probe) -> EventStreamOpening:
-    """GET ``probe.url`` as an event stream and wait, for a share of the time left, for its endpoint event."""
+async def open_stream(probe: Probe, *, headers_within: float | None = None) -> EventStreamOpening:
+    """GET ``probe.url`` as an event stream and wait, for a share of the time left, for its endpoint event.
+
+    ``headers_within`` bounds the wait for the headers, in seconds; None leaves that to the step's deadline.
+    """
     ctx = probe.ctx
     channel = SseChannel(http=probe.wire, url=probe.url, version=LEGACY_VERSIONS[0])
     ctx.closing.push_async_callback(channel.aclose)
     try:
-        reply = await channel.open(step=ctx.step_id)
+        async with asyncio.timeout(headers_within):
+            reply = await channel.open(step=ctx.step_id)
     except ExchangeFailed as problem:
         return EventStreamOpening(Outcome(url=probe.url, method="GET", failure=problem), channel)
+    except TimeoutError:
+        recorded = ctx.recorder.of_step(ctx.step_id)[-1]
+        late = Outcome(url=probe.url, method="GET", waited_s=headers_within, recorded=recorded)
+        return EventStreamOpening(late, channel)
     opening = EventStreamOpening(Outcome(url=probe.url, method="GET", channel=channel, reply=reply), channel)
     if opening.is_stream:
         began = ctx.monotonic()
@@ -96,6 +107,9 @@ async def open_stream(probe: Probe) -> EventStreamOpening:
                 if await channel.begun():
                     await _soon_after(channel)
         opening.waited_s = ctx.monotonic() - began
+        for _, value in parse_qsl((channel.endpoint_url or "").partition("?")[2]):
+            if len(value) >= _SHORTEST_ID:
+                ctx.redactor.register(value)
     return opening
 
 

@@ -82,7 +82,7 @@ class HttpFacts(Facts):
 
     ``opened_with`` is ``server/discover``, ``initialize`` or ``GET`` (HTTP+SSE). The first request carries
     the credential, exactly as the runtime's does. ``challenged`` says that it was answered with 401, or
-    with 403 and a Bearer challenge.
+    with 403 and a Bearer challenge, or with a 403 that a request without the credential does not get.
     """
 
     transport: Literal["streamable-http", "sse"]

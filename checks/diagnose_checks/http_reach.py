@@ -65,6 +65,9 @@ async def _older_era(probe: Probe, opening: Outcome, tried: list[Evidence]) -> H
     tried.append(older.evidence("POST initialize", "an MCP answer, were it a server of an older era"))
     if not older.reachable:
         return None
+    if probe.ctx.connector.era == "modern":
+        # The runtime would not fall back: step 7 judges the era by the first answer.
+        return _facts(probe, opening)
     if crashed:
         probe.ctx.warn(
             "HTTP016",
@@ -84,7 +87,7 @@ async def _older_transport(probe: Probe, opening: Outcome, tried: list[Evidence]
     """HTTP+SSE: a GET stream whose first event is ``endpoint``. Raises Fault where another was declared."""
     if not opening.plainly_refused:
         return None
-    stream = await open_stream(probe)
+    stream = await open_stream(probe, headers_within=probe.ctx.time_left() * 0.4)
     tried.append(stream.evidence())
     if stream.is_endpoint and probe.ctx.connector.transport.type == "streamable-http":
         raise _wrong_transport(opening, *tried, declared="streamable-http", found="HTTP+SSE", word="sse")

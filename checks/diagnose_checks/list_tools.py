@@ -60,7 +60,8 @@ async def list_tools(ctx: Context, init: InitFacts, session: SessionFacts) -> To
     _warn(ctx, pages, found, offered=offered)
     facts = _facts(pages, flaws, offered=offered)
     errors = sorted(
-        (item for item in found if item.code in _ERRORS), key=lambda item: _ERRORS.index(item.code)
+        (item for item in found if item.code in _ERRORS and item.severity is None),
+        key=lambda item: _ERRORS.index(item.code),
     )
     _raise(ctx, pages.fault, errors, facts)
     return facts
@@ -111,7 +112,7 @@ def _declared_but_missing(reply: RpcReply) -> Fault:
 
 def _warn(ctx: Context, pages: Pages, found: list[Found], *, offered: bool) -> None:
     for item in found:
-        if item.code not in _ERRORS:
+        if item.code not in _ERRORS or item.severity is not None:
             item.warn(ctx)
     total = sum(pages.sizes)
     if not pages.replies:

@@ -55,6 +55,9 @@ class _Situation:
 async def decide_era(ctx: Context, http: HttpFacts, reply: RpcReply) -> InitFacts:
     """Follow the era table from the answer to ``server/discover``. Raises Fault."""
     channel = http._channel
+    minted = reply.header("mcp-session-id")
+    if minted:
+        ctx.redactor.register(minted)
     opening = read_opening(reply)
     row = classify_opening(opening)
     _warn_draft(ctx, opening)

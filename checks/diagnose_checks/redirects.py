@@ -13,6 +13,7 @@ from typing import Literal
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from diagnose.connector.address import Origin, origin_of
+from diagnose.wire.http_wire import sendable
 from diagnose.wire.recorder import Recorded
 
 __all__ = ["MAX_HOPS", "Redirect", "RedirectKind", "redirect_of"]
@@ -68,7 +69,7 @@ def redirect_of(exchange: Recorded) -> Redirect | None:
         return None
     try:
         target = urljoin(exchange.url, location)
-        kind = _kind(exchange.status, exchange.url, target)
+        kind = _kind(exchange.status, exchange.url, target) if sendable(target) else "unusable"
     except ValueError:
         return Redirect(
             status=exchange.status, source=exchange.url, location=location, target=location, kind="unusable"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from diagnose.connector.address import origin_of
 from diagnose.step import Evidence, Finding
 from diagnose_checks.challenge import Challenges
 from diagnose_checks.difference import difference
@@ -41,8 +42,9 @@ async def find_resource_metadata(
     for url in resource_metadata_urls(endpoint, named_by_challenge):
         document = await reader.get(url)
         asked.append(document)
-        if document.outcome == "found":
-            break
+        silent = document.outcome == "no answer" and origin_of(url) == origin_of(endpoint)
+        if document.outcome == "found" or silent:
+            break  # a host that hangs at one place is not asked for the next
     return tuple(asked)
 
 

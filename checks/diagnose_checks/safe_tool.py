@@ -16,7 +16,7 @@ from diagnose.connector import ToolPolicy
 from diagnose_checks.arguments import CannotSynthesise, synthesise
 from diagnose_checks.tool_rules import tool_name
 
-__all__ = ["Choice", "choose", "forbidden", "writing_word"]
+__all__ = ["Choice", "choose", "forbidden", "secret_word", "writing_word"]
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -47,6 +47,9 @@ _READING = frozenset(
     ("count", "describe", "fetch", "find", "get", "list", "lookup", "query", "read", "search", "show", "view")
 )
 _JOINING = frozenset({"and", "or", "then"})
+# Words of what a reading tool may print and a report must not hold: the reference server has a get-env.
+_SECRETS = "apikey config cookie credential dump environ env key passwd password private secret token vault"
+_SECRET_WORDS = tuple(_SECRETS.split())
 # These betray themselves even inside a word that has no seams, such as "bulkdelete".
 _ANYWHERE = ("delete", "remove", "create", "update", "write", "destroy", "execute", "overwrite", "upload")
 
@@ -72,6 +75,14 @@ def writing_word(name: str) -> str | None:
     return next((verb for verb in _ANYWHERE if verb in folded), None)
 
 
+def secret_word(name: str) -> str | None:
+    """The first word of a tool's name that speaks of secrets, in the singular or the plural."""
+    words = [found.lower() for found in _WORDS.findall(name)]
+    return next(
+        (word for word in words if word.removesuffix("s") in _SECRET_WORDS or word == "environment"), None
+    )
+
+
 def forbidden(name: str, policy: ToolPolicy, confirmed: frozenset[str]) -> str | None:
     """Why the connector's own policy keeps a tool from being called, whoever asks."""
     if not policy.allows(name):
@@ -94,7 +105,10 @@ def _name_in_doubt(tool: Mapping[str, Any]) -> str | None:
     if not _PLAIN_NAME.fullmatch(name):
         return "a name that cannot be read with certainty"
     word = writing_word(name)
-    return f"{word!r} in its name may change something" if word is not None else None
+    if word is not None:
+        return f"{word!r} in its name may change something"
+    word = secret_word(name)
+    return f"{word!r} in its name speaks of secrets" if word is not None else None
 
 
 def _needs_a_task(tool: Mapping[str, Any]) -> str | None:

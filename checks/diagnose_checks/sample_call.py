@@ -77,14 +77,21 @@ async def _call(ctx: Context, session: SessionFacts, plan: Plan, facts: CallFact
             facts=facts,
             tool=plan.name,
         ):
-            return await channel.call("tools/call", params, step=ctx.step_id, name=plan.name, **more)
+            reply = await channel.call("tools/call", params, step=ctx.step_id, name=plan.name, **more)
     except Fault as fault:
         cause = fault.__cause__
         if not isinstance(cause, ExchangeFailed) or cause.kind != "too-large":
             raise
-        size = cause.exchange.body_size
-        _warn_large(ctx, plan, cause.exchange, size, f"more than {size // 4}")
+        _beyond_limit(ctx, plan, cause.exchange)
         return None
+    if reply.problem("event-too-large") is not None:
+        _beyond_limit(ctx, plan, reply.exchange)
+        return None
+    return reply
+
+
+def _beyond_limit(ctx: Context, plan: Plan, exchange: Recorded) -> None:
+    _warn_large(ctx, plan, exchange, exchange.body_size, f"more than {exchange.body_size // 4}")
 
 
 def _timed(facts: CallFacts, reply: RpcReply) -> CallFacts:

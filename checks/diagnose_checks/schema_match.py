@@ -34,7 +34,9 @@ class Mismatch:
 
 def first_mismatch(schema: Any, value: Any) -> Mismatch | None:
     """Where ``value`` does not fit ``schema``, or None where it fits. Raises Undecided."""
-    return next(_Walk(root=schema).compare(schema, value, (), 0), None)
+    declared = schema.get("$schema") if isinstance(schema, Mapping) else None
+    old = isinstance(declared, str) and "/draft-0" in declared
+    return next(_Walk(root=schema, old=old).compare(schema, value, (), 0), None)
 
 
 def same(left: Any, right: Any) -> bool:
@@ -105,6 +107,7 @@ _ELSEWHERE: Mapping[str, Callable[[Any], bool]] = {
 class _Walk:
     root: Any
     steps: int = field(default=0)
+    old: bool = False
     quiet: int = field(default=0)
     """Above 0 only whether something fits is asked, and no words are made."""
 
@@ -134,6 +137,8 @@ class _Walk:
         if "$id" in schema and schema is not self.root:
             raise Undecided("an embedded $id")
         yield from self._reference(schema, value, path, depth)
+        if self.old and "$ref" in schema:
+            return  # through draft-07 whatever stands beside $ref is ignored
         yield from self._plain(schema, value, path)
         yield from self._combined(schema, value, path, depth)
         if isinstance(value, Mapping):
@@ -148,9 +153,6 @@ class _Walk:
         target = local_target(self.root, reference) if isinstance(reference, str) else None
         if not isinstance(reference, str) or not reference.startswith("#") or target is None:
             raise Undecided("a $ref that is not a pointer into the schema")
-        if len(schema) > 1 and "$schema" in _mapping(self.root):
-            # Beside $ref, drafts up to 07 ignore the siblings and later ones do not.
-            raise Undecided("keywords beside $ref")
         yield from self.compare(target, value, path, depth + 1)
 
     def _combined(self, schema: Mapping[str, Any], value: Any, path: Path, depth: int) -> Iterator[Mismatch]:

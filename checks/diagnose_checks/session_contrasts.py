@@ -29,7 +29,7 @@ async def prove_refusal(
         raise _credential(reply, method)
     replies = [reply, *await repeat(ctx, init._channel, method)]
     if any(session_refusal(other) is None for other in replies):
-        raise replicas_fault(method, replies)
+        raise replicas_fault(init, method, replies)
     if refusal == "version-header":
         await _prove_version_header(ctx, init, method, reply)
     if init.era == "modern":
@@ -58,20 +58,32 @@ async def _known_to_ping(ctx: Context, init: InitFacts) -> bool:
     return symptom(reply) is None
 
 
-def replicas_fault(method: str, replies: Sequence[RpcReply]) -> Fault:
+_KEPT_SESSIONS = (
+    "sessions are kept in the memory of one process, and the load balancer spreads requests over several"
+)
+_MIXED_BUILDS = (
+    "this era has no sessions, so nothing in the request can matter: "
+    "different builds answer behind one address"
+)
+
+
+def replicas_fault(init: InitFacts, method: str, replies: Sequence[RpcReply]) -> Fault:
     """Some answers know the session and some do not: one finding with the ratio."""
+    modern = init.era == "modern"
     known = sum(session_refusal(reply) is None for reply in replies)
     named = instances(replies)
     counts = ", ".join(f"{count} x HTTP {status}" for status, count in tally(replies).items())
     return Fault(
         "SESS001",
-        answers("the same request with the same session, repeated", replies, "the same answer each time"),
+        answers(f"the same {method}, repeated", replies, "the same answer each time"),
         *((named,) if named is not None else ()),
         exchange=replies[0].exchange.id,
         method=method,
         accepted=known,
         total=len(replies),
         counts=counts,
+        what="what they serve" if modern else "the session",
+        reading=_MIXED_BUILDS if modern else _KEPT_SESSIONS,
     )
 
 

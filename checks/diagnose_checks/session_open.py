@@ -46,7 +46,7 @@ async def session_open(ctx: Context, init: InitFacts) -> SessionFacts:
     elif _announced_in_part(init):
         # The session was known to some who got the announcement only: asked again, to count.
         replies = [*init._announced, asked, *await repeat(ctx, init._channel, method)]
-        raise replicas_fault(method, replies)
+        raise replicas_fault(init, method, replies)
     _check_minted(ctx, init, asked)
     repeated = await _second_connection(ctx, init, method, asked) if ctx.options.deep else None
     return _facts(ctx, init, method, asked, repeated)
@@ -217,7 +217,7 @@ async def _second_connection(
     if all(_alike(asked, reply) for reply in replies):
         return tally(replies)
     if init.era == "legacy":
-        raise replicas_fault(method, replies)
+        raise replicas_fault(init, method, replies)
     raise Fault(
         "SESS007",
         answers("the same request on five connections", replies, said(asked, limit=120)),

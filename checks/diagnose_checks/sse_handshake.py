@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from diagnose.connector.address import origin_of
 from diagnose.context import Context
@@ -21,10 +21,6 @@ _MOST_PREFIXES = 3
 
 async def agree_over_sse(ctx: Context, http: HttpFacts, channel: SseChannel) -> InitFacts:
     """Initialize over the event stream. Raises Fault."""
-    endpoint = channel.endpoint_url or ""
-    for _, value in parse_qsl(urlsplit(endpoint).query):
-        if len(value) >= 8:  # the id of the stream is all that protects it
-            ctx.redactor.register(value)
     if not channel.same_origin:
         raise _foreign(channel)
     reply = await ask_initialize(ctx, channel)

@@ -170,7 +170,7 @@ def _shown(moment: datetime | None) -> str | None:
 def expires_soon(begin: datetime, end: datetime, now: datetime) -> bool:
     """Whether renewal is overdue: under 14 days left, and under a third of the certificate's life.
 
-    Certificates of six days are normal and renewed in time; ACME clients renew at a third (RFC 9773 4.2).
+    Certificates of six days are normal and renewed in time; ACME clients renew at a third.
     """
     return end - now < min(_SOON, (end - begin) / 3)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from diagnose.context import Context
 from diagnose.step import Evidence, Facts, Fault
@@ -25,10 +25,18 @@ class Found:
     code: str
     evidence: tuple[Evidence, ...]
     args: Mapping[str, Any]
+    severity: Literal["warning"] | None = None
 
     def warn(self, ctx: Context) -> None:
         first = self.evidence[0]
-        ctx.warn(self.code, *self.evidence, where=first.where, exchange=first.exchange, **self.args)
+        ctx.warn(
+            self.code,
+            *self.evidence,
+            severity=self.severity,
+            where=first.where,
+            exchange=first.exchange,
+            **self.args,
+        )
 
     def fault(self, facts: Facts) -> Fault:
         first = self.evidence[0]
@@ -124,7 +132,9 @@ def _envelope(numbered: list[tuple[int, RpcReply]]) -> Iterable[Found]:
     elif hints:
         page, first = hints[0]
         args = {"page": page, "pointer": first.where, "expected": first.expected, "observed": first.observed}
-        yield Found(code="TOOL013", evidence=shown, args=args)
+        # A negative lifetime is read as 0 by the official Python client; the other breaches end its parsing.
+        soft = all((evidence.observed or "").startswith("-") for _, evidence in hints)
+        yield Found(code="TOOL013", evidence=shown, args=args, severity="warning" if soft else None)
 
 
 def _bad_type(reply: RpcReply, number: int) -> Iterable[Evidence]:

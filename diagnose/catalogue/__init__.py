@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import string
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -93,11 +92,9 @@ def parse(text: str, *, origin: str) -> Page:
         raise ValueError(f"{origin}: a page starts with TOML front matter between two +++ lines")
     _, front, body = text.split(_FENCE, 2)
     try:
-        fields: Mapping[str, Any] = tomllib.loads(front)
-        return Page(
-            **{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()},
-            body=body.strip() + "\n",
-        )
+        fields: dict[str, Any] = tomllib.loads(front)
+        lists = {key: tuple(value) for key, value in fields.items() if isinstance(value, list)}
+        return Page(**{**fields, **lists}, body=body.strip() + "\n")
     except (tomllib.TOMLDecodeError, TypeError) as problem:
         raise ValueError(f"{origin}: {problem}") from problem
 

@@ -98,7 +98,7 @@ def _ascii(netloc: str, url: str, where: str | None) -> str:
 
 
 def secrets_in(url: str) -> tuple[str, ...]:
-    """What of a URL must not be printed: keys in the path, values of parameters that are named like secrets."""
+    """What of a URL must not be printed: keys in the path, values of parameters named like secrets."""
     parts = urlsplit(url)
     segments = [unquote(segment) for segment in parts.path.split("/")]
     keys = [

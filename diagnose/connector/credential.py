@@ -44,7 +44,10 @@ class Applied:
 
 
 class _Base(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
+    # defer_build: the union is compiled once, inside the connector, and not for every kind by itself.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True, defer_build=True
+    )
 
     def apply(self, environ: Mapping[str, str]) -> Applied:
         """Resolve the references and say what is added. Raises UsageError."""
@@ -140,7 +143,7 @@ class OAuth2Credential(_Base):
 
     type: Literal["oauth2"] = "oauth2"
     access_token: Secret
-    token_type: str = "Bearer"
+    token_type: str = "Bearer"  # noqa: S105 - the scheme, not a secret
     refresh_token: Secret | None = None
     expires_at: datetime | None = None
     scope: str | None = None
@@ -176,7 +179,7 @@ Credential = Annotated[
 
 def header_safe(value: str, where: str) -> str:
     """``value`` as it may stand in a header. Raises UsageError CFG007, without quoting the value."""
-    if value != value.strip() or any(ord(char) < 0x21 and char != " " or ord(char) == 0x7F for char in value):
+    if value != value.strip() or any((ord(char) < 0x20) or ord(char) == 0x7F for char in value):
         raise UsageError(
             "CFG007",
             "the value has white space, a line break or a control character in or around it",
@@ -188,7 +191,7 @@ def header_safe(value: str, where: str) -> str:
             "CFG007",
             "the value has a character outside ASCII, which no HTTP header may carry",
             where=where,
-            hint="copy it again from its source; quotes and dashes that an editor made curly are the usual cause",
+            hint="copy it again from its source; an editor that curled quotes or dashes is the usual cause",
         )
     return value
 

@@ -27,7 +27,7 @@ _RESERVED = frozenset({"host", "content-length", "transfer-encoding", "connectio
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 class HttpTransport(_Part):
@@ -151,7 +151,7 @@ class Connector(_Part):
                 raise UsageError(
                     "CFG004",
                     f"the header {name} is set by HTTP itself",
-                    hint="leave it out; --resolve HOST:PORT:IP sends the request for one host to another address",
+                    hint="leave it out; --resolve HOST:PORT:IP sends a host's requests to another address",
                 )
         return value
 
@@ -178,9 +178,8 @@ class Connector(_Part):
         if origin_of(url) != self.origin:
             return Applied()
         applied = self.credential.apply(environ)
-        return Applied(
-            headers={**self.plain_headers(environ), **applied.headers}, query=applied.query, token=applied.token
-        )
+        headers = {**self.plain_headers(environ), **applied.headers}
+        return Applied(headers=headers, query=applied.query, token=applied.token)
 
     def secrets(self, environ: Mapping[str, str]) -> tuple[str, ...]:
         """Every resolved value that must not be printed. Raises UsageError."""
@@ -206,4 +205,3 @@ class Connector(_Part):
         from diagnose.connector.runtime import open_session
 
         return open_session(self)
-

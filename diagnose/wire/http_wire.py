@@ -23,7 +23,7 @@ from diagnose.wire.resolver import ResolutionFailed
 from diagnose.wire.sockets import ConnectFailed, WireStream, describe
 from diagnose.wire.transport import StagedTransport
 
-__all__ = ["Answer", "ExchangeFailed", "FailureKind", "HttpWire", "Live"]
+__all__ = ["Answer", "ExchangeFailed", "FailureKind", "HttpWire", "Live", "sendable"]
 
 FailureKind = Literal[
     "dns",
@@ -79,6 +79,14 @@ class Answer:
     @property
     def text(self) -> str:
         return self.body.decode("utf-8", "replace")
+
+
+def sendable(url: str) -> bool:
+    """Whether a request can be made to ``url`` at all: what a stranger names as one may be anything."""
+    try:
+        return bool(httpx2.URL(url).host)
+    except (httpx2.InvalidURL, ValueError, UnicodeError):
+        return False
 
 
 def media_type(value: str | None) -> str:

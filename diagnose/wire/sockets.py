@@ -7,6 +7,7 @@ import errno
 import ssl
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -255,7 +256,7 @@ class _Race:
         address, began = self.running.pop(task)
         problem = task.exception()
         if isinstance(problem, OSError):
-            self._record(address, began, errno.errorcode.get(problem.errno or 0, type(problem).__name__))
+            self._record(address, began, _symbol(problem))
         elif problem is not None:
             raise problem
         else:
@@ -270,6 +271,18 @@ class _Race:
         self._log.append(Attempt(address=str(address), duration_ms=elapsed, error=error))
 
 
+def _symbol(problem: OSError) -> str:
+    """The errno's POSIX symbol, also where Windows has its own number for it."""
+    for kind, symbol in (
+        (ConnectionRefusedError, "ECONNREFUSED"),
+        (ConnectionResetError, "ECONNRESET"),
+        (TimeoutError, "ETIMEDOUT"),
+    ):
+        if isinstance(problem, kind):
+            return symbol
+    return errno.errorcode.get(problem.errno or 0, type(problem).__name__).removeprefix("WSA")
+
+
 async def secure(
     stream: WireStream,
     context: ssl.SSLContext,
@@ -282,8 +295,10 @@ async def secure(
     Raises ssl.SSLError, or ConnectionError where the peer closed or reset without a TLS alert.
     """
     seen = record if record is not None else Handshake()
+    # A context can be shared, and shows its messages to one watcher only: to whom it was asked for.
+    watched = seen.watching(context) if record is not None else nullcontext()
     try:
-        with seen.watching(context):
+        with watched:
             secured = await anyio.streams.tls.TLSStream.wrap(
                 seen.tap(stream.inner),
                 ssl_context=context,

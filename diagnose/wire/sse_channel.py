@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 
 from diagnose.connector.address import origin_of
 from diagnose.wire.event_stream import Event, EventStream, EventTooLarge
-from diagnose.wire.http_wire import ExchangeFailed, HttpWire, Live
+from diagnose.wire.http_wire import ExchangeFailed, HttpWire, Live, sendable
 from diagnose.wire.rpc_reply import Problem, RpcReply, StreamReading, read_reply
 
 __all__ = ["SSE_HEADERS", "SseChannel"]
@@ -56,7 +56,7 @@ class SseChannel:
     @property
     def same_origin(self) -> bool:
         """Whether the endpoint lies on the origin of the stream, as every client demands."""
-        if self.endpoint_url is None:
+        if self.endpoint_url is None or not sendable(self.endpoint_url):
             return False
         try:
             return origin_of(self.endpoint_url) == origin_of(self.url)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from diagnose_checks.arguments import CannotSynthesise, mirrored_headers, synthesise
-from diagnose_checks.safe_tool import choose, forbidden, writing_word
+from diagnose_checks.safe_tool import choose, forbidden, secret_word, writing_word
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -190,6 +190,14 @@ def test_a_writing_verb_is_found_in_the_name(name: str) -> None:
 )
 def test_a_reading_name_holds_none(name: str) -> None:
     assert writing_word(name) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["get-env", "printEnv", "list_tokens", "get_environment", "read_config", "show_api_keys"]
+)
+def test_a_tool_that_prints_secrets_is_not_chosen(name: str) -> None:
+    assert secret_word(name) is not None
+    assert choose((tool(name),), frozenset(), ToolPolicy(), frozenset()).tool is None
 
 
 def tool(name: str, **more: Any) -> dict[str, Any]:

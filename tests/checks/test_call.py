@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from diagnose_checks.call_answer import waits_for_client
 from diagnose_checks.call_result import content_types, estimated_tokens, judge_result, texts
 from diagnose_lab import Lab, names
+from diagnose_lab.exchange import Record
+from hypothesis import given
+from hypothesis import strategies as st
 from scenario_runs import run
 
 from diagnose.api import start
@@ -78,6 +82,31 @@ def test_a_result_of_another_shape_is_named(result: dict[str, Any], pointer: str
     assert [("CALL002", pointer)] == flaws(result)
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["text", "image", "resource", "AA==", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["type", "text", "data", "resource", "blob", "uri"]), inner, max_size=3
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    result=st.dictionaries(
+        st.sampled_from(["content", "structuredContent", "isError", "resultType"]), JSON, max_size=4
+    )
+)
+def test_no_result_makes_the_judgement_raise(result: dict[str, Any]) -> None:
+    for era in ("legacy", "modern"):
+        flaws(result, era)
+    texts(result)
+    content_types(result)
+    assert estimated_tokens(result) >= 0
+
+
 def test_structured_content_is_any_value_only_since_the_modern_era() -> None:
     result = {"content": [], "structuredContent": [1]}
     assert [] == flaws(result, "modern")
@@ -109,12 +138,8 @@ def test_a_hang_with_a_question_in_the_stream_is_another_one(body: bytes, waits:
     assert waits == waits_for_client(exchange)
 
 
-def calls(requests: list[Any]) -> list[str]:
-    return [
-        record.rpc["params"]["name"]
-        for record in requests
-        if (record.rpc or {}).get("method") == "tools/call"
-    ]
+def calls(requests: list[Record]) -> list[str | None]:
+    return [record.tool for record in requests if record.rpc_method == "tools/call"]
 
 
 DESTRUCTIVE = [
@@ -134,10 +159,8 @@ def test_nothing_destructive_is_ever_called_and_nothing_twice(lab: Lab, name: st
 
 def diagnose(
     lab: Lab, scenario: str, *, options: Options, **connector: Any
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[dict[str, Any], list[str | None]]:
     """The facts of step 10 and the names that were called."""
-    import asyncio
-
     running = lab.start(scenario)
     try:
 
@@ -200,7 +223,7 @@ def test_a_confirmed_tool_is_called(lab: Lab) -> None:
 def test_outside_the_policy_nothing_is_chosen(lab: Lab) -> None:
     policy = ToolPolicy(include=("add",))
     facts, called = diagnose(lab, "healthy-modern", options=Options(), tools=policy)
-    assert called[0].startswith("diagnose_nonexistent_")
+    assert str(called[0]).startswith("diagnose_nonexistent_")
     assert "the connector's tool policy does not offer it" == facts["refused"]["server_time"]
 
 
@@ -220,9 +243,11 @@ def test_a_name_that_cannot_exist_proves_dispatch(lab: Lab, scenario: str, words
 
 def test_a_mirrored_argument_goes_into_a_header(lab: Lab) -> None:
     outcome = run(lab, "healthy-header-parameter")
-    call = next(record for record in outcome.requests if (record.rpc or {}).get("method") == "tools/call")
-    headers = {name.lower(): value for name, value in call.headers}
-    assert ("lookup", "=?base64?WsO8cmljaA==?=") == (headers["mcp-name"], headers["mcp-param-region"])
+    call = next(record for record in outcome.requests if record.rpc_method == "tools/call")
+    assert ("lookup", "=?base64?WsO8cmljaA==?=") == (
+        call.header("mcp-name"),
+        call.header("mcp-param-region"),
+    )
 
 
 def test_a_list_with_a_bad_tool_still_gives_a_good_one_to_call(lab: Lab) -> None:

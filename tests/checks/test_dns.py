@@ -20,9 +20,8 @@ from diagnose.wire.threads import in_daemon_thread
 class Blocked:
     """A resolver whose thread hangs, as getaddrinfo does without a network."""
 
-    source = "a blocked resolver"
-
-    def __init__(self) -> None:
+    def __init__(self, source: str = "a blocked resolver") -> None:
+        self.source = source
         self.release = threading.Event()
 
     async def resolve(self, host: str, port: int) -> tuple[Address, ...]:
@@ -49,6 +48,25 @@ def test_a_blocked_resolver_ends_at_the_deadline_and_does_not_hold_the_process()
         report.verdict.failed_step and report.verdict.failed_step.id,
     )
     assert time.monotonic() - began < 3
+
+
+def test_while_getaddrinfo_hangs_the_name_servers_are_asked_what_they_know() -> None:
+    """A name under .invalid, so that nobody has to be asked."""
+    resolver = Blocked(source=SystemResolver.source)
+    try:
+        report = asyncio.run(
+            diagnose(
+                Connector(url="https://mcp.example.invalid/mcp"),
+                options=Options(step_timeout=0.2),
+                environ={},
+                resolver=resolver,
+            )
+        )
+    finally:
+        resolver.release.set()
+    finding = report.step("dns").findings[0]
+    assert ("DNS003", "likely") == (finding.code, finding.confidence)
+    assert "never exist" in str(finding.evidence[1].observed)
 
 
 def test_an_exception_in_the_thread_arrives_where_it_is_waited_for() -> None:

@@ -119,13 +119,20 @@ def check(validator: Any, schema: Any) -> list[Any]:
 
 
 @settings(max_examples=400, deadline=None)
-@given(schema=good_schemas(), value=VALUES)
-def test_a_value_is_matched_as_jsonschema_matches_it(schema: Any, value: Any) -> None:
+@given(schema=good_schemas(), value=VALUES, old=st.booleans(), beside=good_schemas())
+def test_a_value_is_matched_as_jsonschema_matches_it(schema: Any, value: Any, old: bool, beside: Any) -> None:
+    declared = "http://json-schema.org/draft-07/schema#" if old else Draft202012Validator.META_SCHEMA["$id"]
+    whole = {
+        "$schema": declared,
+        "definitions": {"a": schema},
+        "allOf": [{**beside, "$ref": "#/definitions/a"}],
+    }
     try:
-        mismatch = first_mismatch(schema, value)
+        mismatch = first_mismatch(whole, value)
     except Undecided:
         return
-    assert Draft202012Validator(schema).is_valid(value) == (mismatch is None)
+    validator = Draft7Validator if old else Draft202012Validator
+    assert validator(whole).is_valid(value) == (mismatch is None)
 
 
 @settings(max_examples=200, deadline=None)

@@ -88,16 +88,22 @@ def test_a_proxy_that_cannot_be_read_is_not_offered() -> None:
 
 @asynccontextmanager
 async def _tls_proxy(certificate: bytes) -> AsyncIterator[int]:
-    """A CONNECT proxy behind TLS, as `https://` proxies are."""
+    """A proxy behind TLS, as `https://` proxies are: CONNECT and absolute form."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authorities().file("proxy.pem", certificate))
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        line = (await reader.readuntil(b"\r\n\r\n")).split(b" ")
-        host, _, port = line[1].decode().rpartition(":")
+        head = await reader.readuntil(b"\r\n\r\n")
+        method, target, _ = head.split(b" ", 2)
+        tunnel = method == b"CONNECT"
+        origin = b"" if tunnel else target[: target.index(b"/", len("http://"))]
+        host, _, port = (target if tunnel else origin.removeprefix(b"http://")).decode().rpartition(":")
         there, back = await asyncio.open_connection(host, int(port))
-        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        pumps = [_pump(reader, back), _pump(there, writer)]
+        if tunnel:
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        else:
+            back.write(head.replace(origin, b"", 1))
+        pumps = [_pump(reader, back, without=origin), _pump(there, writer)]
         await asyncio.gather(*pumps, return_exceptions=True)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
@@ -107,17 +113,18 @@ async def _tls_proxy(certificate: bytes) -> AsyncIterator[int]:
         server.close()
 
 
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, without: bytes = b"") -> None:
+    """Pass bytes on; ``without`` is the origin in front of the path of a request in absolute form."""
     try:
         while piece := await source.read(65536):
-            sink.write(piece)
+            sink.write(piece.replace(without, b"", 1) if without else piece)
             await sink.drain()
     finally:
         sink.close()
 
 
-async def _through(lab: Lab, certificate: bytes) -> Report:
-    with lab.start("healthy-modern-tls") as running:
+async def _through(lab: Lab, certificate: bytes, scenario: str = "healthy-modern-tls") -> Report:
+    with lab.start(scenario) as running:
         async with _tls_proxy(certificate) as port:
             network = NetworkSettings(
                 ca_bundle=authorities().ca_file, proxy=f"https://127.0.0.1:{port}", trust_env=False
@@ -128,6 +135,12 @@ async def _through(lab: Lab, certificate: bytes) -> Report:
 def test_a_proxy_that_speaks_tls_carries_tls_to_the_server(lab: Lab) -> None:
     leaf = authorities().root.issue_cert("127.0.0.1")
     report = asyncio.run(_through(lab, leaf.private_key_and_cert_chain_pem.bytes()))
+    assert report.ok, report.verdict.summary
+
+
+def test_a_proxy_that_speaks_tls_passes_plain_requests_on(lab: Lab) -> None:
+    leaf = authorities().root.issue_cert("127.0.0.1")
+    report = asyncio.run(_through(lab, leaf.private_key_and_cert_chain_pem.bytes(), "healthy-modern"))
     assert report.ok, report.verdict.summary
 
 

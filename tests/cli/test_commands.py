@@ -248,3 +248,16 @@ def _read_all(descriptor: int) -> str:
         chunks.append(chunk)
     os.close(descriptor)
     return b"".join(chunks).decode()
+
+
+def test_a_named_demonstration_exits_like_its_diagnosis(capsys: pytest.CaptureFixture[str]) -> None:
+    assert 1 == main(["demo", "tls-expired", "--json"])
+    printed = json.loads(capsys.readouterr().out)
+    assert "TLS003" == printed["verdict"]["code"]
+
+
+def test_a_demonstration_in_json_wants_a_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert 2 == main(["demo", "--json"])
+    captured = capsys.readouterr()
+    assert "" == captured.out
+    assert "name one of them" in captured.err

@@ -14,7 +14,6 @@ import pytest
 from integration.server_processes import SOURCES, free_port, serving
 
 from diagnose import Connector, Options, Report, diagnose_sync
-from diagnose.connector import HttpTransport
 
 pytestmark = pytest.mark.integration
 
@@ -233,10 +232,7 @@ CASES = (
 def diagnosed(case: Case, request: pytest.FixtureRequest, options: Options | None = None) -> Report:
     with case.server(request) as said:
         base = said if "://" in said else f"http://127.0.0.1:{said}"
-        declared: Any = case.transport
-        transport = HttpTransport(type="auto" if options is None else declared, url=base + case.path)
-        subject = Connector(name=case.id, transport=transport, era=case.ask_for)
-        return diagnose_sync(subject, options=options, environ={})
+        return diagnose_sync(Connector(url=base + case.path, era=case.ask_for), options=options, environ={})
 
 
 def found(report: Report, severity: str) -> list[tuple[str, str]]:
