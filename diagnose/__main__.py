@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 
@@ -17,6 +18,8 @@ def main() -> None:
         code = run()
     except KeyboardInterrupt:  # before any handler was in place: while modules were still loading
         code = 130
+    # The interpreter would look through every object once more before it lets go: 45 ms of a 300 ms run.
+    gc.freeze()
     sys.exit(code)
 
 
