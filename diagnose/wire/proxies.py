@@ -71,9 +71,7 @@ class UnusedProxy:
     because: str
 
 
-def unused_proxy(
-    origin: Origin, network: NetworkSettings, environ: Mapping[str, str]
-) -> UnusedProxy | None:
+def unused_proxy(origin: Origin, network: NetworkSettings, environ: Mapping[str, str]) -> UnusedProxy | None:
     """The environment's proxy where ``effective_proxy`` is None; one that cannot be read does not count."""
     found = environment_proxies(environ)
     candidates = [scheme for scheme in (origin.scheme, "all", "https", "http") if scheme in found]
