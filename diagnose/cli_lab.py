@@ -142,7 +142,8 @@ def _show(lab: Lab, name: str, *, heading: str = "", verbose: int = 0, as_json: 
     said = "That is what was found." if met else "SOMETHING ELSE was found."
     told = told and (as_json or deliver(f"\nExpected: {_expected(scenario)}. {said}\n\n"))
     # A report that nobody got is no success, whatever it says.
-    return _Shown(as_made=told and delivered and met, exit_code=code if delivered else code or ExitCode.USAGE)
+    complete = told and delivered
+    return _Shown(as_made=complete and met, exit_code=code if complete else code or ExitCode.USAGE)
 
 
 def command_line(running: Running) -> str:

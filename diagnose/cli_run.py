@@ -98,11 +98,12 @@ def _moves_cursor() -> bool:
 @click.option("--step-timeout", type=Seconds(), help="Deadline of each step [default: the step's own].")
 @click.option("--only", type=_STEP, metavar="STEP", help="This step and what it needs; its id or number.")
 @click.option("--until", type=_STEP, metavar="STEP", help="Up to this step.")
-@click.option("--era", type=Word(("auto", "legacy", "modern")), default="auto", help="Protocol era to speak.")
-@click.option("--transport", type=Word(("auto", "streamable-http", "sse")), default="auto", help="Transport.")
+@click.option("--era", type=Word(("auto", "legacy", "modern")), help="Protocol era to speak [default: auto].")
+@click.option("--transport", type=Word(("auto", "streamable-http", "sse")), help="Transport [default: auto].")
 @click.option("--sample", type=Word(("auto", "never")), default="auto", help="Whether a tool may be called.")
 @click.option("--tool", metavar="NAME", help="The tool that step 10 calls.")
 @click.option("--args", metavar="JSON", help="Its arguments, a JSON object.")
+@click.option("--config", metavar="FILE", help="Take the connector from this file; options override it.")
 @click.option(
     "--header", multiple=True, metavar="'NAME: VALUE'", help="Send a header; ${env:X} is filled in."
 )
@@ -135,7 +136,7 @@ def run(
     exit_by_step: bool,
     **given: Any,
 ) -> int:
-    """Diagnose TARGET, the URL of an MCP endpoint.
+    """Diagnose TARGET, the URL of an MCP endpoint; with --config also the name of a connector in FILE.
 
     Exit codes: 0 works, 1 a step failed, 2 usage, 3 no such connector, 4 --timeout ended it,
     70 a fault of diagnose itself, 130 interrupted.

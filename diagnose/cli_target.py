@@ -17,17 +17,12 @@ if TYPE_CHECKING:
     from diagnose.connector import Connector
     from diagnose.options import Options
 
-__all__ = ["Asked", "NoConnector", "connector_of", "options_of"]
+__all__ = ["Asked", "NoConnector", "connector_of", "options_of", "readable", "typed_connector"]
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # A token can be spelt like a name, and what is refused as a name must not be a token that is quoted.
 _TOKEN_LIKE = re.compile(r"(?=.*[0-9])(?=.*[a-z])\w{20,}")
-# What other programs fill in and this one does not: it would be sent as it stands (the server says 401).
-_UNFILLED = re.compile(
-    r"\$\{(?!env:)[^}]*\}|\{\{[^}]*\}\}|%[A-Z_]{2,}%|(?:^|\s)(?:\$[A-Z_]{2,}|<[A-Za-z_ -]+>)$"
-)
 _SCHEMES_WITHOUT_TOKEN = ("bearer", "basic", "token")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2, token
 _LOOKS_LIKE_URL = re.compile(r"[/.:@]|^localhost$")
 
 
@@ -45,8 +40,8 @@ class Asked:
     step_timeout: float | None
     only: str | None
     until: str | None
-    era: Literal["auto", "legacy", "modern"]
-    transport: Literal["auto", "streamable-http", "sse"]
+    era: Literal["auto", "legacy", "modern"] | None
+    transport: Literal["auto", "streamable-http", "sse"] | None
     sample: Literal["auto", "never"]
     tool: str | None
     args: str | None
@@ -58,6 +53,7 @@ class Asked:
     proxy: str | None
     resolver: str | None
     resolve: tuple[str, ...]
+    config: str | None
     deep: bool
     runtime: bool
 
@@ -113,21 +109,30 @@ def _kind(value: object) -> str:
 
 def connector_of(target: str, asked: Asked) -> Connector:
     """The connector that ``target`` and the options describe. Raises UsageError, NoConnector for a name."""
+    if asked.config is not None:
+        from diagnose.cli_config import configured
+
+        return configured(target, asked.config, asked)
+    if target.strip() and not _LOOKS_LIKE_URL.search(target):
+        raise _no_connector(target)
+    return typed_connector(target, asked)
+
+
+def typed_connector(target: str, asked: Asked) -> Connector:
+    """The connector of a URL and of what the options say, and of nothing else. Raises UsageError."""
     from diagnose.connector import Connector, HttpTransport, NetworkSettings
     from diagnose.connector.address import parse_endpoint
 
-    if target.strip() and not _LOOKS_LIKE_URL.search(target):
-        raise _no_connector(target)
     endpoint = parse_endpoint(target)
     headers, authorization = _headers(asked.header)
     given: dict[str, Any] = {
         "url": target,
-        "transport": HttpTransport(type=asked.transport, url=endpoint.url),
+        "transport": HttpTransport(type=asked.transport or "auto", url=endpoint.url),
         "headers": headers,
-        "era": asked.era,
+        "era": asked.era or "auto",
         "network": NetworkSettings(
-            ca_bundle=_readable(asked.ca_bundle, "--ca-bundle"),
-            client_certificate=_readable(asked.client_cert, "--client-cert"),
+            ca_bundle=readable(asked.ca_bundle, "--ca-bundle"),
+            client_certificate=readable(asked.client_cert, "--client-cert"),
             client_key=_client_key(asked),
             proxy=asked.proxy,
             resolver=_name_server(asked.resolver),
@@ -187,6 +192,7 @@ def _credential(authorization: str | None, variable: str | None, *, userinfo: bo
 def _headers(entries: tuple[str, ...]) -> tuple[dict[str, Any], str | None]:
     """The connector's headers, and the value of Authorization. A value is never quoted: it may be a token."""
     from diagnose.connector import Secret
+    from diagnose.connector.credential import HEADER_NAME
 
     headers: dict[str, Any] = {}
     authorization: str | None = None
@@ -197,7 +203,7 @@ def _headers(entries: tuple[str, ...]) -> tuple[dict[str, Any], str | None]:
         which = f"--header, the {_ordinal(position)}" if len(entries) > 1 else "--header"
         if not colon:
             raise _bad_header("the header has no colon", which)
-        if not _HEADER_NAME.fullmatch(name):
+        if not HEADER_NAME.fullmatch(name):
             raise _bad_header("the text before the colon is no header name", which)
         if not value:
             raise _bad_header(f"the header {name} has no value", which)
@@ -214,6 +220,8 @@ def _headers(entries: tuple[str, ...]) -> tuple[dict[str, Any], str | None]:
 
 def _check_filled(name: str, value: str, where: str) -> None:
     """Refuse a value that somebody forgot to fill in. Raises UsageError CFG003 or CFG016."""
+    from diagnose.connector.secret import is_unfilled
+
     if value.lower() in _SCHEMES_WITHOUT_TOKEN:
         raise refuse(
             f"the header {name} holds the word {value} and nothing after it",
@@ -221,7 +229,7 @@ def _check_filled(name: str, value: str, where: str) -> None:
             where=where,
             code="CFG003",
         )
-    if _UNFILLED.search(value):
+    if is_unfilled(value):
         raise refuse(
             f"the value of the header {name} is a placeholder that nothing fills in",
             'write ${env:NAME} in single quotes, or let the shell fill in "$NAME" in double quotes',
@@ -239,12 +247,13 @@ def _ordinal(number: int) -> str:
 
 
 def _client_key(asked: Asked) -> Path | None:
-    if asked.client_key and not asked.client_cert:
+    if asked.client_key and not asked.client_cert and asked.config is None:
         raise refuse("--client-key has no certificate to go with", "name it too: --client-cert PEM")
-    return _readable(asked.client_key, "--client-key")
+    return readable(asked.client_key, "--client-key")
 
 
-def _readable(text: str | None, option: str) -> Path | None:
+def readable(text: str | None, option: str) -> Path | None:
+    """The path of a file that is there to be read. Raises UsageError CFG005."""
     if text is None:
         return None
     path = Path(text)

@@ -74,8 +74,8 @@ def _reproduce(finding: Finding, entry: Page, fill: Any, ctx: Context) -> str | 
         (item.exchange for item in finding.evidence if item.exchange is not None), None
     )
     if exchange_id is None:
-        mine = ctx.recorder.of_step(ctx.step_id)
-        exchange_id = mine[-1].id if mine else None
+        seen = ctx.recorder.of_step(ctx.step_id) or ctx.recorder.exchanges
+        exchange_id = seen[-1].id if seen else None
     return None if exchange_id is None else curl(ctx.recorder.get(exchange_id), ctx)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -51,7 +52,7 @@ def assert_complete(finding: dict[str, Any]) -> None:
     assert finding["rule"]
     assert finding["evidence"], finding["code"]
     assert finding["reproduce"], finding["code"]
-    assert "{" not in finding["summary"].replace("{}", ""), finding["summary"]
+    assert not re.search(r"\{[a-z_]+\}", finding["summary"]), "a template argument was not filled in"
 
 
 def assert_no_secret(outcome: Outcome) -> None:

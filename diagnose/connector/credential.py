@@ -8,6 +8,7 @@ foreign origin.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from diagnose.connector.secret import Secret
 from diagnose.errors import UsageError
 
 __all__ = [
+    "HEADER_NAME",
     "ApiKeyCredential",
     "Applied",
     "BasicCredential",
@@ -28,6 +30,9 @@ __all__ = [
     "NoCredential",
     "OAuth2Credential",
 ]
+
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110 5.6.2, token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

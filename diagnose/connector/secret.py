@@ -11,10 +11,19 @@ from pydantic_core import CoreSchema, core_schema
 
 from diagnose.errors import UsageError
 
-__all__ = ["Secret"]
+__all__ = ["Secret", "is_unfilled"]
 
 _REFERENCE = re.compile(r"\$\{env:([^}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# What other programs fill in and this one does not: it would be sent as it stands (the server says 401).
+_UNFILLED = re.compile(
+    r"\$\{(?!env:)[^}]*\}|\{\{[^}]*\}\}|%[A-Z_]{2,}%|(?:^|\s)(?:\$[A-Z_]{2,}|<[A-Za-z_ -]+>)$"
+)
+
+
+def is_unfilled(value: str) -> bool:
+    """Whether a value still holds a placeholder in the spelling of another program."""
+    return bool(_UNFILLED.search(value))
 
 
 class Secret:

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import httpx2
 
+from diagnose.connector.address import Origin, origin_of
 from diagnose.connector.credential import Applied
 from diagnose.wire.recorder import Recorded, Recorder
 from diagnose.wire.resolver import ResolutionFailed
@@ -222,6 +223,9 @@ class HttpWire:
         self.body_limit = body_limit
         self._authorize = authorize
         self.user_agent = user_agent
+        # httpx2's client keeps cookies, and so production does: a balancer may find a session's replica by
+        # one. Theirs go by host (RFC 6265), ours by origin.
+        self._cookies: dict[Origin, httpx2.Cookies] = {}
 
     @asynccontextmanager
     async def open(
@@ -276,8 +280,19 @@ class HttpWire:
                 merged[spelled] = value
         if body:
             merged["Content-Length"] = str(len(body))
+        cookie = self._cookie(url) if credential else None
+        if cookie is not None and not any(name.lower() == "cookie" for name in merged):
+            merged["Cookie"] = cookie
         kept = {name: value for name, value in merged.items() if name.lower() not in left_out}
         return _with_query(url, applied.query), {"Host": _host(url), **kept}
+
+    def _cookie(self, url: str) -> str | None:
+        kept = self._cookies.get(origin_of(url)) if self._cookies else None
+        if kept is None:
+            return None
+        request = httpx2.Request("GET", url)
+        kept.set_cookie_header(request)
+        return request.headers.get("cookie")
 
     async def _send(self, request: httpx2.Request, exchange: Recorded) -> httpx2.Response:
         def failed(kind: FailureKind, problem: BaseException) -> ExchangeFailed:
@@ -310,6 +325,9 @@ class HttpWire:
         exchange.response_headers = tuple(
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
         )
+        if "set-cookie" in response.headers:
+            response.request = request
+            self._cookies.setdefault(origin_of(str(request.url)), httpx2.Cookies()).extract_cookies(response)
         return response
 
     async def aclose(self) -> None:

@@ -47,7 +47,9 @@ async def tools_and_sum(running: Running, mode: str) -> tuple[list[str], str | N
     from mcp.client.streamable_http import streamable_http_client
 
     # Every name of a healthy scenario is the loopback address, which the SDK cannot be told.
-    url = urlsplit(running.url)._replace(netloc=f"127.0.0.1:{running.port}").geturl()
+    url = running.url
+    if "[" not in url:
+        url = urlsplit(url)._replace(netloc=f"127.0.0.1:{running.port}").geturl()
     async with http_client(running) as http:
         if running.scenario.transport == "sse":
             transport: Any = sse_client(url, httpx_client_factory=lambda **more: http_client(running))
@@ -82,5 +84,7 @@ def served(scenario: Scenario) -> list[str]:
 def test_the_sdk_client_lists_and_calls(lab: Lab, scenario: Scenario, mode: str) -> None:
     with lab.start(scenario) as running:
         tools, total = asyncio.run(asyncio.wait_for(tools_and_sum(running, mode), 20))
-        assert (served(scenario), "3" if "add" in tools else None) == (tools, total)
+        # A rule may write the list itself; then that the client got one is all there is to say.
+        assert tools if scenario.rule else served(scenario) == tools
+        assert ("3" if "add" in tools else None) == total
         assert [] == running.errors
