@@ -66,8 +66,22 @@ class Outcome:
 
     @property
     def plainly_refused(self) -> bool:
-        """400, 404, 405 or 410 without JSON-RPC: what an endpoint of another era or transport says."""
-        return self.reply is not None and self.reply.status in (400, 404, 405, 410) and not self.speaks_mcp
+        """What an endpoint of another era or transport says: 400, 404, 405, 410 or 422 without JSON-RPC.
+
+        422 is the Rust SDK's word to a first message that is not ``initialize``.
+        """
+        plain = self.reply is not None and self.reply.status in (400, 404, 405, 410, 422)
+        return plain and not self.speaks_mcp
+
+    @property
+    def may_know_initialize(self) -> bool:
+        """Refused otherwise, by an answer that the official client follows with ``initialize`` all the same.
+
+        A 429 is never followed by another request, and a redirect is judged for itself.
+        """
+        if self.reply is None or self.reachable:
+            return False
+        return self.reply.status != 429 and not 300 <= self.reply.status < 400
 
     @property
     def summary(self) -> str:

@@ -24,6 +24,7 @@ from diagnose_checks.opening import wire_over
 __all__ = ["http_reachability"]
 
 _SKEW_S = 60
+_CRASHED = frozenset({500, 501})
 _MUST_BE_400 = frozenset({HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION})
 
 
@@ -57,30 +58,39 @@ async def http_reachability(ctx: Context, tls: TlsFacts) -> HttpFacts:
 
 
 async def _older_era(probe: Probe, opening: Outcome, tried: list[Evidence]) -> HttpFacts | None:
-    """``initialize``, where ``server/discover`` met what an older server says to it."""
-    crashed = opening.status in (500, 501)
-    if opening.method == "initialize" or not (opening.plainly_refused or crashed):
+    """``initialize``, where ``server/discover`` met what an older server, or a wall before it, says to it."""
+    pinned = probe.ctx.connector.era == "modern"
+    if opening.method == "initialize" or not (
+        opening.plainly_refused or (opening.may_know_initialize and not pinned) or opening.status in _CRASHED
+    ):
         return None
     older = await probe.initialize_too()
     tried.append(older.evidence("POST initialize", "an MCP answer, were it a server of an older era"))
-    if not older.reachable:
+    gets_through = older.challenged or (older.reply is not None and older.reply.result is not None)
+    if not (older.reachable if opening.plainly_refused else gets_through):
         return None
-    if probe.ctx.connector.era == "modern":
+    if pinned:
         # The runtime would not fall back: step 7 judges the era by the first answer.
         return _facts(probe, opening)
-    if crashed:
-        probe.ctx.warn(
-            "HTTP016",
-            opening.evidence("POST server/discover", "a JSON-RPC error -32601 with HTTP 404 or 400"),
-            *tried,
-            severity="warning",
-            status=status_line(opening.exchange),
-            message=opening.method,
-            server=(opening.reply.header("server") if opening.reply is not None else None)
-            or "an unnamed server",
-        )
+    if not opening.plainly_refused:
+        _warn_of_refusal(probe, opening, *tried)
     await look_at_cors(probe, older)
     return _facts(probe, older)
+
+
+def _warn_of_refusal(probe: Probe, opening: Outcome, *tried: Evidence) -> None:
+    """Only the probe is refused: the official client goes on, and one that keeps to the rules stops."""
+    server = opening.reply.header("server") if opening.reply is not None else None
+    expected = "a JSON-RPC error -32601 with HTTP 404 or 400"
+    probe.ctx.warn(
+        "HTTP016" if opening.status in _CRASHED else "HTTP042",
+        opening.evidence("POST server/discover", expected),
+        *tried,
+        severity="warning",
+        status=status_line(opening.exchange),
+        message=opening.method,
+        server=server or "an unnamed server",
+    )
 
 
 async def _older_transport(probe: Probe, opening: Outcome, tried: list[Evidence]) -> HttpFacts | None:

@@ -19,6 +19,8 @@ from diagnose.errors import UsageError
 
 URL = "http://127.0.0.1:1/mcp"
 _DEFAULTS = run.make_context("run", [URL]).params
+HERE = Path(__file__)
+NO_CONNECTOR_FILE = HERE.parents[2] / "schema" / "report-v1.json"
 NOTHING_ASKED = Asked(**{name: _DEFAULTS[name] for name in Asked.__dataclass_fields__})
 
 REFUSED: list[tuple[str, list[str], str]] = [
@@ -90,6 +92,10 @@ REFUSED: list[tuple[str, list[str], str]] = [
     ("CFG016", [URL, "--header", "Authorization: Bearer ${TOKEN}"], "${env:NAME}"),
     ("CFG016", [URL, "--header", "X-Key: <your key>"], "placeholder"),
     ("CFG016", [URL, "--header", "X-Key: {{key}}"], "placeholder"),
+    ("CFG017", [URL, "--config", __file__], f"({HERE}:1:"),
+    ("CFG018", [URL, "--config", "/no/such/file"], "no such file"),
+    ("CFG018", [URL, "--config", str(HERE.parent)], "is a directory"),
+    ("CFG019", [URL, "--config", str(NO_CONNECTOR_FILE)], "known there: url, name"),
 ]
 
 
