@@ -55,7 +55,7 @@ async def _ours(url: str) -> None:
 
 
 async def _bare(url: str) -> None:
-    calls = (
+    calls: tuple[tuple[str, str | None, dict[str, object]], ...] = (
         ("server/discover", None, {}),
         ("tools/list", None, {}),
         ("tools/call", "current_temperature", {"name": "current_temperature", "arguments": {}}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from diagnose.cli_target import Asked, NoConnector, readable, typed_connector
 from diagnose.cli_words import nearest, refuse
@@ -39,14 +40,22 @@ def _chosen(target: str, file: str, known: tuple[Connector, ...]) -> tuple[Conne
         return named, named.url
     if "://" not in target:
         raise _nothing(f"no connector is named {target[:80]!r}", target, file, known)
-    url = parse_endpoint(target).url
-    matching = [entry for entry in known if entry.url == url]
+    meant = _address(parse_endpoint(target).url)
+    matching = [entry for entry in known if _address(entry.url) == meant]
     if not matching:
         raise _nothing("no connector has this URL", target, file, known)
     if len(matching) > 1:
         names = ", ".join(entry.name for entry in matching[:_SHOWN_NAMES])
         raise refuse(f"{len(matching)} connectors have this URL", f"name one of {names}", where=file)
     return matching[0], target
+
+
+def _address(url: str) -> tuple[Any, str, str]:
+    """What makes two spellings one URL: case of the host and a default port do not count (RFC 9110 4.2.3)."""
+    from diagnose.connector.address import origin_of
+
+    parts = urlsplit(url)
+    return origin_of(url), parts.path, parts.query
 
 
 def _nothing(what: str, target: str, file: str, known: tuple[Connector, ...]) -> NoConnector:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -77,7 +78,7 @@ async def lets_go(ctx: Context, first: First) -> Last:
     return Last()
 
 
-def _arguments(code: str) -> dict[str, object]:
+def _arguments(code: str) -> dict[str, Any]:
     from diagnose.catalogue import page
 
     return {name: "x" for name in page(code).arguments() if name not in ("seconds", "progress")}

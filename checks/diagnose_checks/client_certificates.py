@@ -14,15 +14,21 @@ import httpcore2
 from diagnose.context import Context
 from diagnose.step import Evidence, Fault
 from diagnose.wire.handshake import Handshake
+from diagnose.wire.rpc import RpcReply
 from diagnose.wire.sockets import WireStream, secure
 from diagnose.wire.trust import runtime_store
 from diagnose_checks.alerts import alert_name
 from diagnose_checks.facts import TlsFacts
 from diagnose_checks.routes import UNREACHABLE, dialled_host, same_route, within
 
-__all__ = ["certificate_fault", "client_certificate_alert", "judged"]
+__all__ = ["certificate_fault", "client_certificate_alert", "judged", "told_of_certificate"]
 
 _LONGEST_WAIT = 1.0
+_TOLD = (
+    "no required ssl certificate was sent",  # nginx, which lets the handshake pass and says it in HTTP
+    "the ssl certificate error",  # nginx, a certificate that does not verify
+    "403.7 - forbidden",  # IIS
+)
 _ROUND_TRIPS = 4
 
 
@@ -92,6 +98,18 @@ async def client_certificate_alert(ctx: Context, tls: TlsFacts) -> Fault | None:
     if verdict is None or not seen.certificate_requested:
         return None
     return certificate_fault(ctx, seen, step="tls", ended=verdict)
+
+
+def told_of_certificate(ctx: Context, tls: TlsFacts, reply: RpcReply) -> Fault | None:
+    """A refusal in HTTP that names the client certificate, from a server that asked for one in the handshake."""
+    if not tls.client_certificate_requested or reply.status not in (400, 403):
+        return None
+    words = next((words for words in _TOLD if words in reply.text.lower()), None)
+    if words is None:
+        return None
+    seen = Handshake()
+    seen.certificate_requested = True
+    return certificate_fault(ctx, seen, step="tls", ended=f'it answers HTTP {reply.status}, "{words}"')
 
 
 async def _read(stream: WireStream, seen: Handshake, seconds: float) -> str | None:

@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
 from diagnose.step import Evidence, Fault
-from diagnose_checks.http_faults import fault_of
+from diagnose_checks.forbidden_words import forbidden_reading
+from diagnose_checks.http_faults import fault_of, gateway_words
 from diagnose_checks.http_outcome import Outcome
 from diagnose_checks.http_probe import Probe
-from diagnose_checks.http_refusals import challenge_page, looks_like_login, page_title
+from diagnose_checks.http_refusals import NETWORK_LOGIN, challenge_page, looks_like_login, page_title
 from diagnose_checks.opening import runtime_user_agent
 from diagnose_checks.sibling_paths import moved_address, sibling_paths
 
@@ -38,29 +39,55 @@ def _differs(one: Outcome, other: Outcome) -> bool:
 
 async def host_guard(probe: Probe, refused: Outcome) -> Fault | Outcome:
     """421: a Host guard accepts ``localhost``, whatever name the connector uses."""
+    tried: list[Evidence] = []
+    proven = await _called_localhost(probe, refused, tried)
+    if proven is not None:
+        return proven
+    proof = f"{tried[-1].label} gives {tried[-1].observed}, so the list may hold another name"
+    return _guarded(probe, refused, tried, proof, confidence="likely")
+
+
+async def _called_localhost(probe: Probe, refused: Outcome, tried: list[Evidence]) -> Fault | None:
+    """A Host guard, proven: under the name ``localhost`` the same request is answered as MCP."""
     local = f"localhost:{probe.ctx.origin.port}"
+    if _sent(refused, "host") == local:
+        return None
     other = await probe.contrast(headers={"Host": local})
-    proven = _differs(refused, other)
-    evidence = other.evidence(f"the same with Host: {local}", "the same refusal, were it not the Host guard")
+    label = f"the same with Host: {local}"
+    tried.append(other.evidence(label, "the same refusal, were it not the Host guard"))
+    if not other.reachable:
+        return None
+    return _guarded(probe, refused, tried, f"{label} gets past it: both halves are in the evidence")
+
+
+def _guarded(
+    probe: Probe, refused: Outcome, tried: list[Evidence], proof: str, *, confidence: str | None = None
+) -> Fault:
     host = _sent(refused, "host") or probe.ctx.origin.host
-    return fault_of(
-        "HTTP009",
-        refused,
-        evidence,
-        confidence="certain" if proven else "likely",
-        sent_host=host,
-        local=local,
-    )
+    args = {"sent_host": host, "proof": proof[:1].upper() + proof[1:]}
+    return fault_of("HTTP009", refused, *tried, confidence=confidence, **args)
 
 
 async def forbidden(probe: Probe, refused: Outcome) -> Fault | Outcome:
-    """403 without a Bearer challenge: Origin, credential, User-Agent, or none of these."""
+    """403 without a Bearer challenge: Origin, credential, Host, User-Agent, or what the body says.
+
+    The TypeScript SDK and development servers say 403 where the Python SDK's Host guard says 421.
+    """
     tried: list[Evidence] = []
-    for attempt in (_without_origin, _without_credential, _other_agent):
+    for attempt in (_without_origin, _without_credential, _called_localhost, _other_agent):
         decided = await attempt(probe, refused, tried)
         if decided is not None:
             return decided
-    return fault_of("HTTP011", refused, *tried, tried=", ".join(item.label for item in tried))
+    reading = forbidden_reading(refused.reply.text if refused.reply is not None else "")
+    return fault_of(
+        "HTTP011",
+        refused,
+        *tried,
+        actor=reading.actor,
+        tried=", ".join(item.label for item in tried),
+        meaning=reading.meaning,
+        advice=reading.advice.replace("{server}", gateway_words(refused)),
+    )
 
 
 async def _without_origin(probe: Probe, refused: Outcome, tried: list[Evidence]) -> Fault | Outcome | None:
@@ -248,6 +275,23 @@ async def web_page(probe: Probe, refused: Outcome) -> Fault | Outcome:
     return fault_of("HTTP018", refused, evidence, confidence=confidence, title=title, random_path=random_path)
 
 
+async def login_page(probe: Probe, refused: Outcome) -> Fault | Outcome:
+    """A login page under a status that says so: 403 of an access proxy, 511 of the network itself."""
+    assert refused.reply is not None
+    text = refused.reply.text
+    by_network = refused.status == NETWORK_LOGIN
+    sign = (
+        "the status 511, which only the gateway of a network sends (RFC 6585 6): no request leaves it yet"
+        if by_network
+        else looks_like_login(text) or "its words"
+    )
+    evidence = Evidence(label="a login page shows itself by", observed=sign)
+    title = page_title(text) or "no title"
+    return fault_of(
+        "HTTP019", refused, evidence, actor="user" if by_network else None, sign=sign, title=title
+    )
+
+
 async def content_type(probe: Probe, refused: Outcome) -> Fault | Outcome:
     """A success in another media type; a JSON-RPC body under a wrong name is said to be one."""
     assert refused.reply is not None
@@ -269,6 +313,7 @@ CONTRASTS: Mapping[str, Contrast] = {
     "HTTP014": accept,
     "HTTP015": rate_limit,
     "HTTP018": web_page,
+    "HTTP019": login_page,
     "HTTP020": content_type,
     "HTTP021": media_type,
     "HTTP023": gone,

@@ -12,6 +12,7 @@ from diagnose.wire.rpc import RpcReply
 
 __all__ = [
     "FAILURES",
+    "NETWORK_LOGIN",
     "REFUSALS",
     "TLS_RECORDS",
     "Refusal",
@@ -40,6 +41,9 @@ def _status(*statuses: int) -> Callable[[RpcReply], bool]:
 def _between(low: int, high: int) -> Callable[[RpcReply], bool]:
     return lambda reply: low <= reply.status <= high
 
+
+NETWORK_LOGIN = 511
+"""RFC 6585 6: written by the network between, never by an origin server."""
 
 TLS_RECORDS = (b"\x15\x03", b"\x16\x03")
 """How a TLS alert and a TLS handshake record begin (RFC 8446 5.1)."""
@@ -71,6 +75,20 @@ _HTML_START = re.compile(r"^\s*(<!doctype html|<html|<head|<body)", re.IGNORECAS
 def _told_tls(reply: RpcReply) -> bool:
     text = reply.text.lower()
     return reply.status == 400 and any(words in text for words in _TLS_PORT_WORDS)
+
+
+# Header and value by which a hosting platform or a tunnel says that no program is behind the name.
+_NOBODY_BEHIND = (
+    ("ngrok-error-code", re.compile(r"ERR_NGROK_\d+")),
+    ("x-vercel-error", re.compile(r"DEPLOYMENT_(NOT_FOUND|DELETED|DISABLED|PAUSED)")),
+    ("x-railway-fallback", re.compile("true")),
+    ("x-render-routing", re.compile("no-server|suspend.*")),
+)
+
+
+def _nobody_behind(reply: RpcReply) -> bool:
+    marks = ((reply.header(name) or "", words) for name, words in _NOBODY_BEHIND)
+    return reply.status >= 400 and any(words.fullmatch(value) for value, words in marks)
 
 
 def challenge_page(reply: RpcReply) -> str | None:
@@ -109,7 +127,13 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal(
         when=_status(204, 205), code="HTTP038", why="these carry no content, and a request has an answer"
     ),
+    Refusal(
+        when=lambda reply: _told_tls(reply) and reply.exchange.url.startswith("https://"),
+        code="HTTP017",
+        why="we spoke TLS: a gateway goes on in plain HTTP to a port behind it that wants TLS",
+    ),
     Refusal(when=_told_tls, code="HTTP033", why="the TLS server itself says what it was sent"),
+    Refusal(when=_nobody_behind, code="HTTP017", why="the platform answers because nothing is behind it"),
     Refusal(
         when=lambda reply: challenge_page(reply) is not None,
         code="HTTP012",
@@ -120,6 +144,12 @@ REFUSALS: tuple[Refusal, ...] = (
         code="HTTP013",
         why="1010 is the edge's ban of a client signature",
     ),
+    Refusal(
+        when=lambda reply: reply.status == 403 and _html(reply) and looks_like_login(reply.text) is not None,
+        code="HTTP019",
+        why="access proxies show their login page under 403",
+    ),
+    Refusal(when=_status(NETWORK_LOGIN), code="HTTP019", why="RFC 6585 6: the network wants a login"),
     Refusal(when=_status(403), code="HTTP011", why="without a Bearer challenge it is no login"),
     Refusal(when=_status(421), code="HTTP009", why="in nearly all field cases the Host guard of an MCP SDK"),
     Refusal(when=_status(406), code="HTTP014", why="both media types were in Accept"),

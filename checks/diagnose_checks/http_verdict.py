@@ -11,7 +11,7 @@ from diagnose.step import Evidence, Fault
 from diagnose.wire.resolver import ResolutionFailed
 from diagnose.wire.sockets import ConnectFailed, secure
 from diagnose.wire.trust import unverified
-from diagnose_checks.client_certificates import client_certificate_alert
+from diagnose_checks.client_certificates import client_certificate_alert, told_of_certificate
 from diagnose_checks.http_contrasts import CONTRASTS
 from diagnose_checks.http_faults import fault_of
 from diagnose_checks.http_outcome import Outcome
@@ -102,6 +102,9 @@ async def judged(probe: Probe, outcome: Outcome, *also: Evidence) -> Fault | Out
     )
     if by_proxy is not None:
         return by_proxy
+    about_certificate = told_of_certificate(probe.ctx, probe.tls, outcome.reply)
+    if about_certificate is not None:
+        return about_certificate
     hop = redirect_of(exchange)
     if hop is not None:
         return await _redirected(probe, outcome, hop)
@@ -153,7 +156,7 @@ async def _broken(probe: Probe, outcome: Outcome) -> Fault:
         code,
         outcome,
         *evidence,
-        detail=failure.detail,
+        detail=failure.detail.rstrip("."),
         kind=failure.kind,
         limit=limit,
         received=received,

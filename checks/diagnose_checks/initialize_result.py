@@ -54,10 +54,12 @@ def _required_text(holder: Mapping[str, Any], name: str, pointer: str) -> Iterat
 def message_defects(message: Mapping[str, Any]) -> tuple[Defect, ...]:
     """Members that no response has: a strict reader takes such a message for something else."""
     extra = sorted(set(message) - _RESPONSE_MEMBERS)
+    if "result" in message and "error" in message:
+        extra = ["error", *extra]
     return tuple(
         Defect(
             pointer=f"(message)/{name}",
-            expected="no such member in a response",
+            expected="absent",
             observed=kind_of(message[name]),
             refused_by=STRICT_CLIENTS,
         )

@@ -161,7 +161,7 @@ async def _announce(ctx: Context, facts: InitFacts) -> InitFacts:
         pass
     elif first.status < 300:
         _warn_announced(ctx, first, "nothing was refused")
-    elif first.status not in (401, 403):
+    elif first.status not in (401, 403, 429):
         # A refusal is judged by whether it lasts, and by whether the server serves all the same.
         if channel.session_id is not None:
             replies += [await _notify(ctx, channel, fresh=True) for _ in range(_REPEATS)]

@@ -163,7 +163,7 @@ def fault_of(
     """The Fault of a symptom by the step's table, falling back to the wider symptom, then to http-error.
 
     Its template arguments always are: method, status, content_type, detail, error_code, error_message,
-    and what the caller adds. Pages of codes in such a table may use all of them.
+    advice (for an HTTP status), and what the caller adds. Pages of codes in such a table may use all of them.
     """
     return Fault(
         _code(codes, observed.kind),
@@ -176,6 +176,20 @@ def fault_of(
     )
 
 
+def _advice(status: int | None, retry_after: str | None) -> str:
+    """What to change for an HTTP status that came after others had passed."""
+    if status == 429:
+        wait = f"Retry-After: {retry_after}" if retry_after else "no Retry-After was sent"
+        return (
+            "Allow a burst of ten requests per client on the server or gateway whose rate limit this is: "
+            f"a normal start takes three to six. As a user, wait ({wait}) and run this again."
+        )
+    return (
+        "Find the exchange by its UTC time in the log of the server, then of each proxy before it, and remove "
+        "the rule or repair the handler that answers it."
+    )
+
+
 def _arguments(reply: RpcReply, observed: Observed) -> dict[str, Any]:
     error = reply.error or {}
     return {
@@ -185,6 +199,7 @@ def _arguments(reply: RpcReply, observed: Observed) -> dict[str, Any]:
         "detail": observed.detail,
         "error_code": error.get("code", "none"),
         "error_message": reply.error_message or "none",
+        "advice": _advice(reply.status, reply.header("retry-after")),
     }
 
 
@@ -235,6 +250,7 @@ def exchange_faults(
             "detail": problem.detail.rstrip("."),
             "error_code": "none",
             "error_message": "none",
+            "advice": _advice(exchange.status, exchange.header("retry-after")),
         }
         code = _code(codes, _LOST.get(problem.kind, "connection-lost"))
         raise Fault(

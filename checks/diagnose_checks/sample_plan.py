@@ -54,6 +54,8 @@ def plan_call(ctx: Context, tools: ToolFacts | None) -> Plan | NoCall:
         return _named(ctx, given.tool, given.arguments, "named by the connector", tools)
     if tools is None:
         return NoCall(reason=_NO_CATALOGUE)
+    if not tools.pages and not tools.complete:
+        return NoCall(reason=_NO_CATALOGUE)
     if not tools.tools and not tools.offered:
         return NoCall(reason="the server offers no tools")
     return _automatic(ctx, tools)

@@ -18,6 +18,7 @@ from diagnose_checks.session_refusals import Refusal, session_refusal
 
 __all__ = ["prove_refusal", "replicas_fault"]
 
+_METHOD_NOT_FOUND = -32601
 _STATE: tuple[Refusal, ...] = ("not-initialized", "missing-id", "unknown-session")
 
 
@@ -26,6 +27,8 @@ async def prove_refusal(
 ) -> None:
     """Raise the Fault that the contrasts prove; return where the refusal is not about the session."""
     if refusal == "credential":
+        if reply.status == 403 and method == "tools/list" and reply.header("www-authenticate") is None:
+            return  # nobody speaks of a credential, so it is a refusal like any other: step 9 says which
         raise _credential(reply, method)
     replies = [reply, *await repeat(ctx, init._channel, method)]
     if any(session_refusal(other) is None for other in replies):
@@ -50,12 +53,15 @@ async def prove_refusal(
 
 
 async def _known_to_ping(ctx: Context, init: InitFacts) -> bool:
-    """Whether another request of the same session is served: then the refusal is about this one."""
+    """Whether another request of the same session is served: then the refusal is about this one.
+
+    A JSON-RPC error about ping itself serves as well: whoever dispatches it knows the session.
+    """
     try:
         reply = await init._channel.call("ping", step=ctx.step_id)
     except ExchangeFailed:
         return False
-    return symptom(reply) is None
+    return symptom(reply) is None or (reply.error_code == _METHOD_NOT_FOUND and reply.status < 300)
 
 
 _KEPT_SESSIONS = (

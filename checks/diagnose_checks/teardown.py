@@ -11,6 +11,15 @@ from diagnose_checks.rpc_faults import said
 
 __all__ = ["teardown"]
 
+_BEFORE_SENDING = frozenset({"dns", "tcp", "tls"})
+_UNREACHED = (
+    "the connection before was closed, and no new one could be made, so nothing was sent",
+    "Find out in the log of the server why its process ended or stopped listening during this run.",
+)
+_UNANSWERED = (
+    "it was sent, and the connection ended",
+    "Answer DELETE before the connection is closed.",
+)
 _LETS_GO = {
     404: "the server had forgotten the session already, which is legal",
     405: "the server lets no client end a session, which is legal",
@@ -43,7 +52,15 @@ async def teardown(ctx: Context, init: InitFacts) -> TeardownFacts:
             observed=f"{problem.exchange.progress()}: {problem.detail}",
             exchange=problem.exchange.id,
         )
-        ctx.warn("DOWN005", evidence, exchange=problem.exchange.id, detail=problem.detail)
+        reading, advice = _UNREACHED if problem.kind in _BEFORE_SENDING else _UNANSWERED
+        ctx.warn(
+            "DOWN005",
+            evidence,
+            exchange=problem.exchange.id,
+            detail=problem.detail,
+            reading=reading,
+            advice=advice,
+        )
         return TeardownFacts(how="DELETE, connection lost")
     return await _judge(ctx, channel, reply)
 

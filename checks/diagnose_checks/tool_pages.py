@@ -65,7 +65,8 @@ async def read_pages(ctx: Context, channel: RpcChannel, first: RpcReply) -> Page
 def _take(pages: Pages, reply: RpcReply, limit: int) -> str | None:
     """Keep the tools of one page and give its cursor; an empty string is a cursor (pagination)."""
     number = len(pages.sizes) + 1
-    result = judge_reply(reply, LIST_CODES, page=number)
+    reading, repair = _blame(reply, number)
+    result = judge_reply(reply, LIST_CODES, page=number, reading=reading, repair=repair)
     tools = result.get("tools")
     if not isinstance(tools, list):
         raise page_fault("TOOL002", reply, number, "/result/tools", "an array", brief_member(result, "tools"))
@@ -81,6 +82,31 @@ def _take(pages: Pages, reply: RpcReply, limit: int) -> str | None:
     if cursor is not None and not isinstance(cursor, str):
         raise page_fault("TOOL002", reply, number, "/result/nextCursor", "a string", brief(cursor))
     return cursor
+
+
+_CANNOT_PRODUCE = (
+    "the list itself cannot be produced",
+    "Correct the exception that the server's log shows at the time of this exchange, in the code that builds "
+    "the list. Let tools/list answer with a result; a tool whose backend is down belongs in the list and fails "
+    "when it is called.",
+)
+_REFUSED_REQUEST = (
+    "this one is refused as invalid, although it carries all that the protocol demands",
+    "Compare the request of this exchange with the one in the server's log. Where they differ, let the gateway "
+    "between them pass body and headers unchanged; where they are the same, correct the server's check.",
+)
+_REFUSED_CURSOR = (
+    "this one is refused as invalid, and only the cursor is new in it: it is the server's own nextCursor",
+    "Let tools/list accept every cursor that it has given, on every replica.",
+)
+_INVALID = frozenset({-32600, -32602})
+
+
+def _blame(reply: RpcReply, page: int) -> tuple[str, str]:
+    """What a JSON-RPC error says about a page, and the repair."""
+    if reply.error_code not in _INVALID:
+        return _CANNOT_PRODUCE
+    return _REFUSED_REQUEST if page == 1 else _REFUSED_CURSOR
 
 
 def brief_member(result: Mapping[str, Any], name: str) -> str:

@@ -112,7 +112,7 @@ def _unknown(entry: Mapping[str, Any], place: Place, parts: Sequence[Any]) -> Us
 
 def _missing(entry: Mapping[str, Any], place: Place, parts: Sequence[Any]) -> UsageError:
     where, _ = _reached(entry, place, parts[:-1])
-    if "transport" not in entry:  # url is the short form, from which name and transport follow
+    if len(parts) == 1 and "transport" not in entry:  # both follow from url
         return refuse(where, "the connector has no URL", 'add "url": "https://mcp.example.com/mcp"')
     return refuse(where, f"the field {parts[-1]} is missing", f'add "{parts[-1]}": ...')
 

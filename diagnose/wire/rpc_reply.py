@@ -178,10 +178,12 @@ def judge_message(value: Any, request_id: int | None) -> tuple[Mapping[str, Any]
     if "result" not in value and "error" not in value:
         return None, (Problem(kind="not-jsonrpc", detail="neither result nor error"),)
     problems: list[Problem] = []
-    if "result" in value and "error" in value:
-        problems.append(Problem(kind="result-and-error", detail="both result and error"))
     error = value.get("error")
-    if "error" in value and not _is_error(error):
+    # Serializers that print empty members write "error": null beside a result; the runtime reads past it.
+    failed = "error" in value and not ("result" in value and error is None)
+    if "result" in value and failed:
+        problems.append(Problem(kind="result-and-error", detail="both result and error"))
+    if failed and not _is_error(error):
         problems.append(Problem(kind="error-shape", detail="error lacks an integer code or a message"))
     if request_id is not None and value.get("id") != request_id:
         problems.append(_id_problem(value, request_id))

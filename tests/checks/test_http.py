@@ -23,7 +23,7 @@ from diagnose.wire.rpc import Problem, RpcReply
 
 JSON = "application/json"
 STREAM = "text/event-stream"
-ERROR = {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "m"}}
+ERROR: dict[str, object] = {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "m"}}
 
 
 def recorded(

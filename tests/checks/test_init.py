@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from diagnose_checks.discover_result import read_discovery
@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from diagnose.wire.recorder import Recorded
 from diagnose.wire.rpc import Problem, RpcReply
 
+Era = Literal["auto", "legacy", "modern"]
 VALID: dict[str, Any] = {
     "resultType": "complete",
     "supportedVersions": ["2026-07-28"],
@@ -255,7 +256,7 @@ def _sent(lab: Lab, name: str) -> list[str]:
 
     running = lab.start(name)
     try:
-        era = "legacy" if "legacy" in running.args else "modern" if "modern" in running.args else "auto"
+        era: Era = "legacy" if "legacy" in running.args else "modern" if "modern" in running.args else "auto"
         asyncio.run(diagnose.diagnose(Connector(url=running.url, era=era), environ={}))
         return [record.rpc_method or record.method for record in running.log]
     finally:

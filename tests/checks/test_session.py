@@ -16,7 +16,7 @@ def reply(status: int, text: str = "", code: int | None = None, **headers: str) 
     exchange = Recorded(id=1, step="session_open", method="POST", url="http://h/", request_headers=())
     exchange.status = status
     exchange.response_headers = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    message = None
+    message: dict[str, object] | None = None
     if code is not None:
         message = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": text}}
     if status == 200 and code is None:

@@ -72,8 +72,6 @@ TWO = {
 
 @pytest.mark.parametrize("target", ["docs", URL, "https://MCP.example.com:443/mcp#part"])
 def test_a_connector_is_found_by_its_name_and_by_its_url(target: str, write: Write) -> None:
-    if ":443" in target:  # another spelling of the port is another URL to everybody but a browser
-        target = target.replace(":443", "").replace("MCP", "mcp")
     found = configured(target, write(TWO))
 
     assert ("docs", "legacy", "oauth2") == (found.name, found.era, found.credential.type)

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 from diagnose_lab import Lab, Running
+from pydantic import AnyUrl
 
 from .wire import ask, client, scenario
 
@@ -191,7 +192,7 @@ async def log_in_and_list(url: str) -> list[str]:
     async def callback() -> AuthorizationCodeResult:
         return AuthorizationCodeResult(code=landed["code"][0], state=landed["state"][0], iss=landed["iss"][0])
 
-    metadata = OAuthClientMetadata(redirect_uris=["http://127.0.0.1:1/callback"], client_name="test")
+    metadata = OAuthClientMetadata(redirect_uris=[AnyUrl("http://127.0.0.1:1/callback")], client_name="test")
     auth = OAuthClientProvider(url, metadata, Memory(), open_browser, callback)
     async with (
         httpx2.AsyncClient(auth=auth, trust_env=False) as http,

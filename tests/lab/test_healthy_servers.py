@@ -28,6 +28,8 @@ def http_client(running: Running, **more: Any) -> httpx2.AsyncClient:
     variable, header = option(running, "--bearer-env"), option(running, "--header")
     if variable:
         headers["Authorization"] = f"Bearer {running.env[variable]}"
+    if option(running, "--config") and "token" in running.places:
+        headers["Authorization"] = f"Bearer {running.places['token']}"
     if header:
         name, _, value = header.partition(": ")
         headers[name] = value
@@ -52,7 +54,9 @@ async def tools_and_sum(running: Running, mode: str) -> tuple[list[str], str | N
         url = urlsplit(url)._replace(netloc=f"127.0.0.1:{running.port}").geturl()
     async with http_client(running) as http:
         if running.scenario.transport == "sse":
-            transport: Any = sse_client(url, httpx_client_factory=lambda **more: http_client(running))
+            transport: Any = sse_client(
+                url, httpx_client_factory=lambda headers=None, timeout=None, auth=None: http_client(running)
+            )
         else:
             transport = streamable_http_client(url, http_client=http)
         async with Client(transport, mode=mode) as client:

@@ -29,6 +29,11 @@ HEAD = 'title = "t"\ntransport = "streamable-http"\nera = "modern"\n'
         ),
         ("[server]\nprofile = 'sdk-dual'\n[[rule]]\nstatus = 500", "takes neither rules nor auth"),
         ("[dns.names.a]\nadresses = []", "s.toml: dns.names.a.adresses is unknown"),
+        (
+            "[run.connector]\nurll = 'x'",
+            "s.toml: run.connector.urll is unknown; allowed there: credential, era, headers, name",
+        ),
+        ("[run.connector]\ncredential = 'x'", "s.toml: run.connector.credential must be a table, not 'x'"),
         ("nonsense", "s.toml: not valid TOML"),
     ],
 )

@@ -69,7 +69,7 @@ def test_a_header_that_differs_from_the_body_is_a_mismatch(
     lab: Lab, change: dict[str, str], code: int
 ) -> None:
     with lab.start(scenario("")) as running:
-        answer = ask(running, **change)
+        answer = ask(running, "server/discover", None, **change)
         assert (400, code) == (answer.status_code, answer.json()["error"]["code"])
 
 
