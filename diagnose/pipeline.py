@@ -254,7 +254,8 @@ class Run:
 
     def _timed_out(self, step: Step, allowed: float, deadline: float) -> Finding:
         exchanges = self.ctx.recorder.of_step(step.id)
-        last = exchanges[-1] if exchanges else None
+        # What was waited for is what ended last: answers to the server's own requests may have begun later.
+        last = max(reversed(exchanges), key=lambda exchange: exchange.ended, default=None)
         code = step.on_timeout if isinstance(step.on_timeout, str) else step.on_timeout(last)
         whose = "this step's deadline"
         confidence = None

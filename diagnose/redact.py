@@ -36,7 +36,7 @@ _PUBLIC_NAME = re.compile(
     r"|signature_algorithm|cache|progress[-_]?token|estimated|tokens$|www-authenticate|tokentype|_methods?$",
     re.IGNORECASE,
 )
-_SCHEME = re.compile(r"^(Bearer|Basic|DPoP|Digest|Token)\s+\S", re.IGNORECASE)
+_SCHEME = re.compile(r"^(Bearer|Basic|DPoP|Digest|Token|ApiKey|Api-Key|Key)\s+\S", re.IGNORECASE)
 _SHAPES = re.compile(
     r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?"  # JWT
     r"|\b(?:sk|pk|rk)[-_](?:live|test|proj|ant|or)?[-_]?[A-Za-z0-9_-]{16,}"
@@ -147,13 +147,28 @@ def _looks_like_reference(value: str) -> bool:
     return value.startswith("${env:") or value == MASK
 
 
+def _password_in(encoded: str) -> str:
+    """The password of Basic credentials (RFC 7617 2), or nothing."""
+    try:
+        return base64.b64decode(encoded).decode("utf-8", "replace").partition(":")[2]
+    except ValueError:
+        return ""
+
+
 def _spellings(secret: str) -> Iterable[str]:
+    scheme, blank, rest = secret.partition(" ")
+    if blank and len(scheme) <= 12 and _SCHEME.match(secret):  # a whole header value: what it carries, too
+        yield from _spellings(rest.strip())
+        if scheme.lower() == "basic":
+            yield from _spellings(_password_in(rest.strip()))
     raw = secret.encode("utf-8", "surrogateescape")
     yield secret
     yield quote(secret, safe="")
     yield quote(secret)
     yield quote_plus(secret)
-    yield json.dumps(secret)[1:-1]
+    escaped = json.dumps(secret)[1:-1]
+    yield escaped
+    yield escaped.replace("/", "\\/")  # as PHP and others write a slash in JSON
     yield base64.b64encode(raw).decode().rstrip("=")
     yield base64.urlsafe_b64encode(raw).decode().rstrip("=")
     if secret.count(".") == 2:  # a JWT: its payload and signature are secret in any company

@@ -96,8 +96,9 @@ def judge_call(
 ) -> Mapping[str, Any] | None:
     """The result of a tool that exists, shape and blocks proven; None where it was refused with a warning."""
     _refuse_unauthorized(reply, plan, facts)
-    _warn_requests(ctx, reply, plan)
-    if _refused_softly(ctx, reply, plan):
+    asked = _warn_requests(ctx, reply, plan)
+    # What fails after such a request fails for want of its answer, which the warning says already.
+    if (asked and reply.error is not None) or _refused_softly(ctx, reply, plan):
         return None
     result = judge_reply(
         reply, CALL_CODES, *_misfit(plan), facts=facts, confidence=_blame(plan), tool=plan.name
@@ -106,7 +107,7 @@ def judge_call(
         _unfinished(ctx, reply, plan, result, facts)
         return None
     _refuse_flawed(result, reply, plan, facts, era)
-    if result.get("isError", False):
+    if result.get("isError", False) and not asked:
         _warn_error(ctx, reply, plan, texts(result) or json.dumps(result.get("content"))[:_SHOWN])
     return result
 
@@ -209,11 +210,12 @@ def _speaks_of(reply: RpcReply, name: str) -> bool:
     return name in text or "tool" in text.lower().replace("tools/call", "")
 
 
-def _warn_requests(ctx: Context, reply: RpcReply, plan: Plan) -> None:
+def _warn_requests(ctx: Context, reply: RpcReply, plan: Plan) -> bool:
     # A ping asks for no capability (2025-11-25, utilities); it is the one request a client must expect.
     asked = [str(request["method"]) for request in reply.server_requests if request["method"] != "ping"]
     if asked:
         _warn_capability(ctx, reply, plan, ", ".join(dict.fromkeys(asked))[:_SHOWN])
+    return bool(asked)
 
 
 def _warn_capability(ctx: Context, reply: RpcReply, plan: Plan, wanted: str) -> None:

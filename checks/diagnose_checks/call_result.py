@@ -6,9 +6,9 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from diagnose.records import record
 from diagnose_checks.tool_rules import brief
 
 __all__ = ["ResultFlaw", "content_types", "estimated_tokens", "judge_result", "texts"]
@@ -17,7 +17,7 @@ _BYTES_PER_TOKEN = 4
 _ABSENT = "absent"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResultFlaw:
     """One broken rule of a result: CALL002 for its shape, CALL003 for a content block."""
 

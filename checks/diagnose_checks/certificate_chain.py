@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from diagnose.records import record
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -56,7 +58,7 @@ _INSPECTION: tuple[tuple[str, str], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Certificate:
     """What a report needs of one certificate. ``names`` are the DNS names and addresses it is for."""
 

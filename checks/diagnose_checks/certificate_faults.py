@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from diagnose.records import record
 from diagnose.step import Evidence, Fault
 from diagnose_checks.certificate_chain import Certificate
 
 __all__ = ["Refusal", "expired", "not_yet_valid", "self_signed", "wrong_host"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Refusal:
     """A certificate that was not accepted: by which store, with which words, and what was presented."""
 
@@ -57,7 +57,7 @@ class Refusal:
 
 def _line(certificate: Certificate) -> str:
     names = f", for {', '.join(certificate.names[:8])}" if certificate.names else ""
-    validity = f"valid {day(certificate.not_before)} to {day(certificate.not_after)}"
+    validity = f"valid {_span(certificate)}"
     return (
         f"{certificate.subject}{names}, issued by {certificate.issuer}, {validity}, "
         f"SHA-256 {certificate.fingerprint}"
@@ -66,6 +66,10 @@ def _line(certificate: Certificate) -> str:
 
 def day(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _span(certificate: Certificate) -> str:
+    return f"{day(certificate.not_before)} to {day(certificate.not_after)}"
 
 
 def _who(certificate: Certificate, refusal: Refusal) -> str:
@@ -152,6 +156,13 @@ def wrong_host(refusal: Refusal) -> Fault:
         reason = "Its names could not be read."
     if refusal.host.endswith("."):
         reason += " The URL ends the host with a dot, which no certificate carries: remove it."
+    wrong = [entry for entry in refusal.chain if not entry.not_before <= refusal.now <= entry.not_after]
+    # OpenSSL compares the name before it looks at the dates (X509_verify_cert).
+    reason += (
+        f" It is out of date as well: {wrong[0].short} is valid {_span(wrong[0])}."
+        if wrong
+        else " The chain itself verifies."
+    )
     return Fault(
         "TLS002",
         *refusal.evidence(),

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from diagnose.records import record
 
 __all__ = ["Challenge", "Challenges", "parse_challenges"]
 
@@ -24,7 +26,7 @@ _SEPARATOR = re.compile(r"[ \t,]*")
 _FALSE_QUOTES = {"'": "'", "\u201c": "\u201d", "\u2018": "\u2019", "\u201d": "\u201d"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Challenge:
     """One scheme with its parameters; names are in lower case, the first of two equal ones counts."""
 
@@ -37,7 +39,7 @@ class Challenge:
         return self.scheme.lower() in {name.lower() for name in names}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Challenges:
     """All challenges of one answer, in order, and every breach of the grammar."""
 

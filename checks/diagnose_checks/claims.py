@@ -9,10 +9,11 @@ import base64
 import binascii
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from diagnose.records import record
 from diagnose.wire.strict_json import HostileJson, parse
 
 __all__ = ["LARGEST", "TokenReading", "moment", "read_token"]
@@ -25,7 +26,7 @@ _TIMES = ("exp", "nbf", "iat")
 _SHOWN_HEADER = ("alg", "kid", "typ")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TokenReading:
     """``form`` is opaque for everything that cannot be read here: random, encrypted, damaged or too long."""
 

@@ -101,7 +101,7 @@ async def client_certificate_alert(ctx: Context, tls: TlsFacts) -> Fault | None:
 
 
 def told_of_certificate(ctx: Context, tls: TlsFacts, reply: RpcReply) -> Fault | None:
-    """A refusal in HTTP that names the client certificate, from a server that asked for one in the handshake."""
+    """A refusal in HTTP that names the client certificate; the handshake asked for one."""
     if not tls.client_certificate_requested or reply.status not in (400, 403):
         return None
     words = next((words for words in _TOLD if words in reply.text.lower()), None)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from diagnose.records import record
 
 __all__ = ["Difference", "difference"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Difference:
     """``at`` is the index of the first character that differs."""
 

@@ -8,9 +8,9 @@ Their absence is tolerated by the official SDK on this one result; a wrong value
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from diagnose.records import record
 from diagnose_checks.result_shape import Defect, capability_defects, kind_of, optional_text
 
 __all__ = ["SERVER_INFO", "Discovery", "read_discovery"]
@@ -21,7 +21,7 @@ _SCOPES = ("public", "private")
 _MOST_VERSIONS, _LONGEST_VERSION = 50, 40
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Discovery:
     """What a DiscoverResult says. ``hints`` are the missing or odd members that the SDK reads past."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from diagnose.context import Context
+from diagnose.records import record
 from diagnose.step import Evidence, Fault, step
 from diagnose.wire.dial import addresses_of
 from diagnose.wire.proxies import ProxyRoute, effective_proxy, unused_proxy
@@ -38,7 +38,7 @@ _PATIENCE = 0.5
 """The part of the step's time after which a silent getaddrinfo is explained while it still runs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class _Target:
     """The name to look up and what named it."""
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from diagnose.records import record
 from diagnose.wire.rpc import LEGACY_VERSIONS, MODERN_VERSION, RpcReply
 from diagnose_checks.discover_result import Discovery, read_discovery
 from diagnose_checks.rpc_faults import symptom
@@ -46,7 +46,7 @@ Move = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Meaning:
     """A JSON-RPC error with the number that 2026-07-28 gives to what it says.
 
@@ -95,7 +95,7 @@ def _names(value: Any) -> tuple[str, ...]:
     return _texts(value) or ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Opening:
     """The answer to ``server/discover``, read once; ``attempt`` counts from 0."""
 
@@ -124,7 +124,7 @@ def read_opening(reply: RpcReply, *, attempt: int = 0) -> Opening:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Row:
     """One row of the classifier: the first whose ``when`` holds decides."""
 

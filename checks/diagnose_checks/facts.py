@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from diagnose.records import record
 from diagnose.step import Facts
 from diagnose.wire.http_wire import HttpWire
 from diagnose.wire.proxies import ProxyRoute
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DnsFacts(Facts):
     """Where the host is. Behind a proxy the addresses are the proxy's."""
 
@@ -43,7 +43,7 @@ class DnsFacts(Facts):
     _proxy: ProxyRoute | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TcpFacts(Facts):
     """The open connection, still in plain text (through a proxy: the tunnel)."""
 
@@ -55,7 +55,7 @@ class TcpFacts(Facts):
     _proxy: ProxyRoute | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TlsFacts(Facts):
     """The connection as HTTP takes it over, secured where the URL says https."""
 
@@ -76,7 +76,7 @@ class TlsFacts(Facts):
     _store: TrustStore | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class HttpFacts(Facts):
     """An endpoint answered. ``_opening`` is the reply to the first message: discover or initialize.
 
@@ -99,7 +99,7 @@ class HttpFacts(Facts):
     _opening: RpcReply
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AuthFacts(Facts):
     """How a client finds out how to log in, and what it would find.
 
@@ -123,7 +123,7 @@ class AuthFacts(Facts):
     _server_metadata: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TokenFacts(Facts):
     """The credential opened the door, or none was needed."""
 
@@ -135,7 +135,7 @@ class TokenFacts(Facts):
     expires_in_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class InitFacts(Facts):
     """Both speak MCP. ``_channel`` is ready for the next request, session id and version set.
 
@@ -162,7 +162,7 @@ class InitFacts(Facts):
     _opened: RpcReply | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Lost:
     """An answer that began and never became whole: ``kind`` is ``no-answer`` or a FailureKind of the wire."""
 
@@ -171,7 +171,7 @@ class Lost:
     exchange: Recorded
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SessionFacts(Facts):
     """The second request was answered. It is the first page of tools/list where tools are offered.
 
@@ -188,7 +188,7 @@ class SessionFacts(Facts):
     _lost: Lost | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ToolFacts(Facts):
     """The catalogue. ``_tools`` are the raw tools of all pages, in order; ``names`` the first of their names.
 
@@ -212,7 +212,7 @@ class ToolFacts(Facts):
     _flawed: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CallFacts(Facts):
     """A tool answered, or dispatch was proven with a name that cannot exist.
 
@@ -234,7 +234,7 @@ class CallFacts(Facts):
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TeardownFacts(Facts):
     """How the connection was let go."""
 

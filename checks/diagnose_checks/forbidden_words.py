@@ -1,18 +1,19 @@
-"""What the body of a 403 says by itself: most servers that forbid name their reason there, and nowhere else."""
+"""What the body of a 403 says: most servers that forbid name their reason there, and nowhere else."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from diagnose.records import record
 
 __all__ = ["UNNAMED", "ForbiddenReading", "forbidden_reading"]
 
 _ENOUGH = 4000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ForbiddenReading:
-    """Words by which a reason is known, what they mean, who changes what; ``words`` None is the last resort."""
+    """Words by which a reason is known, what they mean, who changes what; None is the last resort."""
 
     words: re.Pattern[str] | None
     meaning: str
@@ -55,9 +56,9 @@ UNNAMED = ForbiddenReading(
     words=None,
     meaning="The body names no reason that is known here; rules about your network address, country, client "
     "or account cannot be seen from outside",
-    advice="Read the body in the evidence, and ask the operator ({server}) which rule refused the request; "
-    "give the UTC time of this run and the User-Agent from the exchange. Another network shows whether the "
-    "address decides",
+    advice="Find the rule that refused the request in the log of {server}, by the UTC time of this run and "
+    "the User-Agent of the exchange, and exempt this client from it; if another network gets through, the "
+    "rule is about the address",
 )
 
 

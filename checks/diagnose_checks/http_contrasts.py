@@ -64,8 +64,8 @@ def _guarded(
     probe: Probe, refused: Outcome, tried: list[Evidence], proof: str, *, confidence: str | None = None
 ) -> Fault:
     host = _sent(refused, "host") or probe.ctx.origin.host
-    args = {"sent_host": host, "proof": proof[:1].upper() + proof[1:]}
-    return fault_of("HTTP009", refused, *tried, confidence=confidence, **args)
+    shown = proof[:1].upper() + proof[1:]
+    return fault_of("HTTP009", refused, *tried, confidence=confidence, sent_host=host, proof=shown)
 
 
 async def forbidden(probe: Probe, refused: Outcome) -> Fault | Outcome:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from diagnose.connector.address import origin_of
+from diagnose.records import record
 from diagnose.step import Evidence
 from diagnose.wire.http_wire import ExchangeFailed
 from diagnose.wire.recorder import Recorded
@@ -24,7 +24,7 @@ _BEARER = re.compile(r"(?:^|,)\s*bearer(?:\s|,|$)", re.IGNORECASE)
 _HTTP_REFUSALS = frozenset({403, 406, 413, 415, 421, 429})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Outcome:
     """What one request met: a reply, a broken exchange, or the end of the time it was given."""
 

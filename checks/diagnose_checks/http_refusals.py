@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from diagnose.records import record
 from diagnose.wire.http_wire import FailureKind
 from diagnose.wire.recorder import Recorded
 from diagnose.wire.rpc import RpcReply
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Refusal:
     """A row: the answers it claims, their code, and why."""
 

@@ -57,6 +57,9 @@ async def list_tools(ctx: Context, init: InitFacts, session: SessionFacts) -> To
     if pages.fault is not None and pages.fault.finding.code == "TOOL006":
         # The same page came twice: that its tools did as well is no fault of their names.
         found = [item for item in found if item.code != "TOOL005"]
+    empty = offered and pages.fault is None and not any(pages.sizes)
+    if empty and not await _offers_else(ctx, init, session):
+        _warn_empty(ctx, first)
     _warn(ctx, pages, found, offered=offered)
     facts = _facts(pages, flaws, offered=offered)
     errors = sorted(
@@ -123,21 +126,39 @@ def _warn(ctx: Context, pages: Pages, found: list[Found], *, offered: bool) -> N
             label="capabilities", expected='a member "tools"', observed="absent", where="/result/capabilities"
         )
         ctx.warn("TOOL018", seen, exchange=exchange, tools=total)
-    if offered and not total and pages.fault is None:
-        seen = Evidence(
-            label="tools/list",
-            expected="at least one tool",
-            observed="an empty array",
-            where="/result/tools",
-            exchange=exchange,
-        )
-        ctx.warn("TOOL008", seen, exchange=exchange)
     if len(pages.sizes) > 1 and pages.fault is None:
         sizes = " + ".join(map(str, pages.sizes[:10])) + (" + ..." if len(pages.sizes) > 10 else "")
         paged = Evidence(label="page sizes", observed=sizes, exchange=exchange)
         ctx.warn(
             "TOOL020", paged, exchange=exchange, first=pages.sizes[0], tools=total, pages=len(pages.sizes)
         )
+
+
+_ELSE = (("prompts", "prompts/list", "prompts"), ("resources", "resources/list", "resources"))
+
+
+async def _offers_else(ctx: Context, init: InitFacts, session: SessionFacts) -> bool:
+    """Whether a server without tools lists prompts or resources; the SDKs declare tools for every server."""
+    for capability, method, member in _ELSE:
+        if capability not in init.capabilities:
+            continue
+        with exchange_faults(LIST_CODES, method, page=1):
+            reply = await session._channel.call(method, step=ctx.step_id)
+        if (reply.result or {}).get(member):
+            return True
+    return False
+
+
+def _warn_empty(ctx: Context, first: RpcReply) -> None:
+    exchange = first.exchange.id
+    seen = Evidence(
+        label="tools/list",
+        expected="at least one tool",
+        observed="an empty array",
+        where="/result/tools",
+        exchange=exchange,
+    )
+    ctx.warn("TOOL008", seen, exchange=exchange)
 
 
 def _raise(ctx: Context, ended: Fault | None, errors: list[Found], facts: ToolFacts) -> None:

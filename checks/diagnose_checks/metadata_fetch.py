@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
@@ -18,6 +18,7 @@ import httpx2
 from diagnose.connector.address import Origin, origin_of
 from diagnose.connector.credential import Applied
 from diagnose.context import Context
+from diagnose.records import record
 from diagnose.step import Evidence
 from diagnose.wire.dial import AddressRefused, Dialler, ProxyRefused
 from diagnose.wire.http_wire import Answer, ExchangeFailed, HttpWire
@@ -41,7 +42,7 @@ _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 Outcome = Literal["found", "absent", "not JSON", "server error", "unreachable", "no answer", "refused"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Document:
     """What one candidate URL gave. ``value`` is there for ``found`` alone."""
 

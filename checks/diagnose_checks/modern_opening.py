@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from diagnose.context import Context
+from diagnose.records import record
 from diagnose.step import Evidence, Fault
 from diagnose.wire.rpc import LEGACY_VERSIONS, MODERN_VERSION, RpcChannel, RpcReply
 from diagnose_checks.discover_result import SERVER_INFO, Discovery
@@ -31,7 +32,7 @@ _MIRRORED = ("MCP-Protocol-Version", "Mcp-Method")
 _DRAFT_NAMES = {-32001: -32020, -32003: -32021, -32004: -32022}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class _Situation:
     ctx: Context
     http: HttpFacts

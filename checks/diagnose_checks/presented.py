@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from diagnose.connector import ApiKeyCredential, Connector, OAuth2Credential
 from diagnose.connector.credential import Applied
+from diagnose.records import record
 
 __all__ = ["Presented", "presented"]
 
@@ -23,7 +24,7 @@ _QUERY_NAMES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Presented:
     """``place`` is where it stood, in words; ``name`` the header or the query parameter."""
 

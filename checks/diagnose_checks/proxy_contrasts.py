@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import h11
@@ -35,6 +34,7 @@ _MEANING: Mapping[int, str] = {
     504: "the server did not answer it in time",
 }
 _LARGEST_EXCERPT = 300
+_OWN_ERROR = "x-squid-error"
 
 
 def refusal_code(status: int) -> str:
@@ -110,23 +110,14 @@ def _phrase(status: int) -> str:
     return HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shape:
-    """What two answers of one author have in common, whatever host was asked for."""
-
-    status: int
-    server: str | None
-    content_type: str | None
-
-
 async def proxy_refusal(
     ctx: Context, proxy: ProxyRoute | None, status: int, headers: tuple[tuple[str, str], ...]
 ) -> Fault | None:
     """Whether an answer to a plain http request in absolute form is the proxy's own, and then the fault.
 
-    407 always is (RFC 9110 15.5.8). For 403 and the gateway statuses a contrast decides: the same proxy is
-    asked for a host that cannot exist; an answer of the same shape has the same author. The fault belongs
-    to step tcp. None without a proxy, for https (CONNECT was judged in step 2), and for the server's answers.
+    407 always is (RFC 9110 15.5.8), and so is an answer that Squid marks as its own. For 403 and the gateway
+    statuses a contrast decides: the same proxy is asked for a host that cannot exist; an answer of the same
+    shape has the same author. The fault belongs to step tcp. None without a proxy, for https (CONNECT was judged in step 2), and for the server's answers.
     """
     if proxy is None or ctx.origin.scheme != "http" or status not in (403, 407, 502, 503, 504):
         return None
@@ -134,7 +125,12 @@ async def proxy_refusal(
     evidence = [
         Evidence(label=f"answer to the request through {proxy}", observed=f"{status} {_phrase(status)}")
     ]
-    if status != 407:
+    marked = found.header(_OWN_ERROR)
+    if marked is not None:
+        evidence.append(
+            Evidence(label=f"{_OWN_ERROR}, which the proxy puts on its own pages", observed=marked)
+        )
+    elif status != 407:
         invented = f"connector-diagnose-{secrets.token_hex(4)}.invalid"
         answer = await _asked(ctx, proxy, invented)
         if answer is None or _shape(answer) != _shape(found):
@@ -149,10 +145,9 @@ async def proxy_refusal(
     return _answered(proxy, status, "", found.header("proxy-authenticate"), *evidence, step="tcp")
 
 
-def _shape(answer: ProxyAnswer) -> _Shape:
-    return _Shape(
-        status=answer.status, server=answer.header("server"), content_type=answer.header("content-type")
-    )
+def _shape(answer: ProxyAnswer) -> tuple[int, str | None, str | None]:
+    """What two answers of one author have in common, whatever host was asked for."""
+    return answer.status, answer.header("server"), answer.header("content-type")
 
 
 async def _asked(ctx: Context, proxy: ProxyRoute, host: str) -> ProxyAnswer | None:

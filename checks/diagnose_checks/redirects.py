@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from diagnose.connector.address import Origin, origin_of
+from diagnose.records import record
 from diagnose.wire.http_wire import sendable
 from diagnose.wire.recorder import Recorded
 
@@ -44,7 +44,7 @@ _LOGIN_QUERY = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Redirect:
     """One redirect answer: from where, to where, and of which kind."""
 

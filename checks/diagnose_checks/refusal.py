@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from diagnose.connector import OAuth2Credential
 from diagnose.context import Context
+from diagnose.records import record
 from diagnose.step import Evidence
 from diagnose.wire.recorder import Recorded
 from diagnose.wire.rpc import RpcReply
@@ -26,7 +26,7 @@ _NOTICED = 60.0
 """Seconds of difference between two clocks that are worth a word."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Clock:
     """``now`` is the server's time where its answer says so: its clock decides, not ours."""
 
@@ -49,7 +49,7 @@ class Clock:
         return f"by {self.source}, which is {abs(apart):.0f} s {side} this machine's"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Refusal:
     """The refused request and what is known of its credential. ``words`` are the server's own reasons."""
 

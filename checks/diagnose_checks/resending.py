@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from diagnose.context import Context
+from diagnose.records import record
 from diagnose.wire.http_wire import ExchangeFailed, HttpWire
 from diagnose.wire.recorder import Recorded
 
@@ -19,7 +19,7 @@ _MARGIN = 0.25
 _OWN = frozenset(("host", "content-length", "connection", "accept-encoding", "user-agent", "authorization"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Contrast:
     """How the changed request was answered; ``status`` is None where nothing came back."""
 

@@ -7,8 +7,9 @@ The raw JSON is read, not a model of it: a client's validation error names a fie
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from diagnose.records import record
 
 __all__ = ["ALL_CLIENTS", "STRICT_CLIENTS", "Defect", "capability_defects", "kind_of", "optional_text"]
 
@@ -26,7 +27,7 @@ _FLAGS: Mapping[str, tuple[str, ...]] = {
 _LIKE_A_FLAG = ("true", "false", "yes", "no", "on", "off", "y", "n", "t", "f", "1", "0")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Defect:
     """One place that breaks the schema."""
 

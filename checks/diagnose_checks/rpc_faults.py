@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from diagnose.context import Context
+from diagnose.records import record
 from diagnose.step import Evidence, Facts, Fault
 from diagnose.wire.http_wire import ExchangeFailed
 from diagnose.wire.rpc import ProblemKind, RpcReply
@@ -65,7 +65,7 @@ _TOLERATED: tuple[ProblemKind, ...] = ("id-type", "duplicate-member", "duplicate
 _LOST: Mapping[str, Symptom] = {"too-large": "answer-too-large", "encoding": "encoding"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Observed:
     """One symptom of one reply, in words and as evidence."""
 
@@ -185,8 +185,8 @@ def _advice(status: int | None, retry_after: str | None) -> str:
             f"a normal start takes three to six. As a user, wait ({wait}) and run this again."
         )
     return (
-        "Find the exchange by its UTC time in the log of the server, then of each proxy before it, and remove "
-        "the rule or repair the handler that answers it."
+        "Find the exchange by its UTC time in the log of the server, then of each proxy before it, and "
+        "remove the rule or repair the handler that answers it."
     )
 
 

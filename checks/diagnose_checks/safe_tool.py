@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from diagnose.connector import ToolPolicy
+from diagnose.records import record
 from diagnose_checks.arguments import CannotSynthesise, synthesise
 from diagnose_checks.tool_rules import tool_name
 
@@ -54,7 +55,7 @@ _SECRET_WORDS = tuple(_SECRETS.split())
 _ANYWHERE = ("delete", "remove", "create", "update", "write", "destroy", "execute", "overwrite", "upload")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Choice:
     """The tool to call, its arguments and why it; or no tool, and why none."""
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
 from diagnose.connector.address import Origin, origin_of
+from diagnose.records import record
 from diagnose.wire.resolver import Address, literal_address
 
 __all__ = ["AddressKind", "Reach", "address_kind", "reach_of"]
@@ -70,7 +70,7 @@ def _unwrapped(address: _Ip) -> _Ip:
 _NEVER: frozenset[AddressKind] = frozenset(("link-local", "metadata service", "multicast", "unspecified"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Reach:
     """What this connector may make us fetch. A connector on a private network may name private hosts."""
 

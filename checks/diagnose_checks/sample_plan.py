@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Any
 
 from diagnose.context import Context
+from diagnose.records import record
 from diagnose.step import Evidence, Fault
 from diagnose_checks.facts import ToolFacts
 from diagnose_checks.safe_tool import choose, forbidden
@@ -19,7 +20,7 @@ _REFUSALS_SHOWN = 50
 _NO_CATALOGUE = "the list of tools could not be read, so there is nothing to choose from"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Plan:
     """One call. ``tool`` is its entry in the list, None for the name that cannot exist."""
 
@@ -35,7 +36,7 @@ class Plan:
         return self.tool is None and not self.by_user
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class NoCall:
     """Nothing is called, and why."""
 

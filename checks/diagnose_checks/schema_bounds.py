@@ -8,8 +8,9 @@ objects under ``uniqueItems`` cost jsonschema 12.7 s.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from diagnose.records import record
 
 __all__ = [
     "Excess",
@@ -50,7 +51,7 @@ _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 Path = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Excess:
     """The first cap that a schema passes."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from diagnose.records import record
 from diagnose_checks.schema_bounds import Path, local_target, pointer_to
 
 __all__ = ["Mismatch", "Undecided", "first_mismatch", "same"]
@@ -22,7 +23,7 @@ class Undecided(Exception):
     """This schema says something that is not judged here; the text names it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Mismatch:
     """The first place at which a value does not fit."""
 

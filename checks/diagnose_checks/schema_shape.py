@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from diagnose.records import record
 from diagnose_checks.schema_bounds import Path, pointer_to
 
 __all__ = ["DIALECTS", "SchemaFlaw", "dialect_of", "first_flaw"]
@@ -27,7 +28,7 @@ DIALECTS: Mapping[str, str] = {
 _TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SchemaFlaw:
     """The first place at which a document is no schema of its dialect."""
 

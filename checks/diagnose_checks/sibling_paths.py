@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from diagnose.records import record
 
 __all__ = ["MAX_SIBLINGS", "Moved", "moved_address", "sibling_paths"]
 
@@ -13,7 +14,7 @@ MAX_SIBLINGS = 4
 _USUAL = ("/mcp", "/sse", "/api/mcp", "/v1/mcp")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Moved:
     """An address that its vendor switched off, and what replaced it."""
 

@@ -6,6 +6,7 @@ the server refused the token, and it is certain where the server names the same 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -24,6 +25,14 @@ Cause = Callable[[Refusal], "tuple[Finding, bool] | None"]
 _BEYOND_CLAIMS = ("signature", "revoked", "malformed", "unknown key", "kid", "jwks", "inactive")
 
 
+# "Invalid or expired token": a stock phrase that names every reason, and so none.
+_ONE_OF_SEVERAL = re.compile(
+    r"(\bor|/)\s*(?:(?:is|has|was|been|already|it|an?)\s+)*expired"
+    r"|expired\s*(?:/|,?\s*or\b|,\s*(?:revoked|malformed|invalid|missing|not)\b)",
+    re.IGNORECASE,
+)
+
+
 def _finding(
     refusal: Refusal, code: str, *more: Evidence, confidence: str | None = None, **args: object
 ) -> Finding:
@@ -40,7 +49,7 @@ def _expired(refusal: Refusal) -> tuple[Finding, bool] | None:
     """RFC 7519 4.1.4; for an oauth2 credential also the expiry that was stored with it."""
     claimed = refusal.reading.time("exp")
     end = claimed if claimed is not None else refusal.expires_at
-    said = refusal.says("expired")
+    said = refusal.says("expired") and _ONE_OF_SEVERAL.search(refusal.words) is None
     code = "TOK003"
     if refusal.shown.kind == "oauth2":
         code = "TOK005" if refusal.has_refresh_token else "TOK004"
@@ -132,7 +141,7 @@ def _scope(refusal: Refusal) -> tuple[Finding, bool] | None:
     needed = tuple(named.get("scope", "").split())
     granted = refusal.reading.scopes
     missing = tuple(scope for scope in needed if granted is None or scope not in granted)
-    shown = "not readable from here" if granted is None else " ".join(granted) or "none"
+    shown = "scopes that are not readable from here" if granted is None else " ".join(granted) or "none"
     proof = Evidence(
         label="scopes of the token", expected=" ".join(needed) or "not named by the server", observed=shown
     )
@@ -173,7 +182,13 @@ def forbidden(refusal: Refusal) -> Finding:
         return scoped[0]
     client = refusal.reading.text("azp", "client_id") or "not readable from here"
     audience = ", ".join(refusal.reading.audiences) or "not readable from here"
-    return _finding(refusal, "TOK012", client=client, audience=audience)
+    bare = refusal.challenges.of("Bearer", "DPoP") is None
+    form = (
+        "403 without a challenge, while the same request without the credential is not forbidden"
+        if bare
+        else "403 with a Bearer challenge and no missing scope"
+    )
+    return _finding(refusal, "TOK012", client=client, audience=audience, form=form)
 
 
 def _ruled_out(refusal: Refusal) -> tuple[str, ...]:

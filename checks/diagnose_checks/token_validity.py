@@ -51,12 +51,10 @@ async def token_validity(ctx: Context, http: HttpFacts, auth: AuthFacts) -> Toke
 
 def _missing(http: HttpFacts, auth: AuthFacts) -> Fault:
     challenges = challenges_of(http)
-    wanted = " or ".join(challenges.schemes) or "no scheme that it names"
+    wanted = " or ".join(challenges.schemes) or "a scheme that it does not name"
     server = auth.issuer or next(iter(auth.authorization_servers or ()), None)
     if challenges.schemes and challenges.of("Bearer", "DPoP") is None:
-        how = (
-            "give the connector this credential: --header 'NAME: VALUE', with the header the server documents"
-        )
+        how = "--header 'NAME: VALUE', with the header and the value that the server documents"
     elif server is not None:
         how = f"log in at {server}, or give a token: export TOKEN=... and --bearer-env TOKEN"
     else:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from diagnose.context import Context
+from diagnose.records import record
 from diagnose.step import Evidence, Facts, Fault
 from diagnose.wire.rpc import RpcReply
 from diagnose_checks.tool_pages import Pages, brief_member
@@ -18,7 +18,7 @@ _SHOWN = 5
 _NAME_SHOWN = 80
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Found:
     """A finding before it is known whether it is the verdict."""
 

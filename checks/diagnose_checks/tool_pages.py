@@ -87,13 +87,14 @@ def _take(pages: Pages, reply: RpcReply, limit: int) -> str | None:
 _CANNOT_PRODUCE = (
     "the list itself cannot be produced",
     "Correct the exception that the server's log shows at the time of this exchange, in the code that builds "
-    "the list. Let tools/list answer with a result; a tool whose backend is down belongs in the list and fails "
-    "when it is called.",
+    "the list. Let tools/list answer with a result; a tool whose backend is down belongs in the list and "
+    "fails when it is called.",
 )
 _REFUSED_REQUEST = (
     "this one is refused as invalid, although it carries all that the protocol demands",
-    "Compare the request of this exchange with the one in the server's log. Where they differ, let the gateway "
-    "between them pass body and headers unchanged; where they are the same, correct the server's check.",
+    "Compare the request of this exchange with the one in the server's log. Where they differ, let the "
+    "gateway between them pass body and headers unchanged; where they are the same, correct the server's "
+    "check.",
 )
 _REFUSED_CURSOR = (
     "this one is refused as invalid, and only the cursor is new in it: it is the server's own nextCursor",

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
 from diagnose.display import hidden_characters
+from diagnose.records import record
 from diagnose_checks.schema_bounds import (
     dangling_reference,
     excess,
@@ -34,7 +34,7 @@ _FLAWS_PER_RULE = 10
 _ABSENT = object()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Profile:
     """What the rules depend on."""
 
@@ -42,7 +42,7 @@ class Profile:
     version: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Entry:
     """A tool as it came, and where it stood: page from 1, index on that page."""
 
@@ -55,7 +55,7 @@ class Entry:
         return f"/result/tools/{self.index}{pointer_to(path)[:_POINTER_SHOWN]}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Flaw:
     """One broken rule of one tool."""
 
@@ -101,7 +101,7 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, list)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class _Member:
     """One member of a tool that every reader types. ``era`` None: both."""
 

@@ -17,7 +17,13 @@ from diagnose.step import Evidence, Fault
 from diagnose.wire.handshake import presented_chain
 from diagnose.wire.sockets import secure
 from diagnose.wire.trust import TrustStore, empty_directory, other_stores, runtime_store, unverified
-from diagnose_checks.certificate_chain import Certificate, inspection_product, names_match, read_chain
+from diagnose_checks.certificate_chain import (
+    Certificate,
+    inspection_product,
+    names_match,
+    read_certificate,
+    read_chain,
+)
 from diagnose_checks.certificate_faults import Refusal, expired, not_yet_valid, self_signed, wrong_host
 from diagnose_checks.facts import TcpFacts
 from diagnose_checks.issuer_fetch import fetch_issuer
@@ -194,6 +200,9 @@ async def _missing_or_private(ctx: Context, tcp: TcpFacts, store: TrustStore, re
         return _private(refusal, confidence="likely")
     if last.self_issued:  # its own root came along and is not trusted: nothing is missing
         return _private(refusal, confidence=None)
+    anchored = _intermediate_in(store.context, last)
+    if anchored is not None:  # the store has the authority above, and not that one's own issuer
+        return _private(refusal, confidence=None, issuer=anchored.short_issuer)
     private = tcp._proxy is None and address_kind(tcp._stream.address.ip) != "public"
     fetched = await _fetched_issuers(ctx, last, private=private)
     if fetched:
@@ -203,7 +212,7 @@ async def _missing_or_private(ctx: Context, tcp: TcpFacts, store: TrustStore, re
         completed.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
         if await _verifies(ctx, tcp, completed):
             return _missing(refusal, last, fetched[0])
-        return _private(refusal, confidence=None, root=fetched[-1])
+        return _private(refusal, confidence=None, issuer=fetched[-1].short)
     if last.issuer_organisation is not None and last.issuer_organisation in _organisations(store.context):
         return _missing(refusal, last, None)
     return _private(refusal, confidence="likely")
@@ -261,12 +270,28 @@ def _missing(refusal: Refusal, last: Certificate, fetched: Certificate | None) -
     )
 
 
-def _private(refusal: Refusal, *, confidence: str | None, root: Certificate | None = None) -> Fault:
+def _intermediate_in(context: ssl.SSLContext, last: Certificate) -> Certificate | None:
+    """The certificate of the store that issued ``last``, or is it, where it is no root.
+
+    Without X509_V_FLAG_PARTIAL_CHAIN such a certificate ends no path; Python sets the flag from 3.13 on.
+    """
+    listed: list[Any] = context.get_ca_certs()
+    ders = context.get_ca_certs(binary_form=True)
+    for shown, der in zip(listed, ders, strict=False):
+        if shown.get("subject") == shown.get("issuer"):
+            continue
+        found = read_certificate(der)
+        if found is not None and (found.subject == last.issuer or found.fingerprint == last.fingerprint):
+            return found
+    return None
+
+
+def _private(refusal: Refusal, *, confidence: str | None, issuer: str | None = None) -> Fault:
     return Fault(
         "TLS001",
         *refusal.evidence(),
         confidence=confidence,
-        issuer=root.short if root is not None else refusal.issuer,
+        issuer=issuer or refusal.issuer,
         store=refusal.store,
         subject=refusal.subject,
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import h11
 
 from diagnose.connector import NetworkSettings
 from diagnose.connector.address import Origin
+from diagnose.records import record
 from diagnose.wire.proxies import ProxyRoute, effective_proxy
 from diagnose.wire.resolver import Address, Resolver, literal_address
 from diagnose.wire.sockets import WireStream, connect_first, secure
@@ -27,7 +27,7 @@ __all__ = [
 _LARGEST_CONNECT_ANSWER = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ProxyAnswer:
     """What a proxy said to CONNECT."""
 

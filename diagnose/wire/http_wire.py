@@ -11,7 +11,6 @@ import ssl
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -19,6 +18,7 @@ import httpx2
 
 from diagnose.connector.address import Origin, origin_of
 from diagnose.connector.credential import Applied
+from diagnose.records import record
 from diagnose.wire.recorder import Recorded, Recorder
 from diagnose.wire.resolver import ResolutionFailed
 from diagnose.wire.sockets import ConnectFailed, WireStream, describe
@@ -56,7 +56,7 @@ class ExchangeFailed(Exception):
         self.exchange = exchange
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Answer:
     """A complete answer: status, headers as pairs, and the decoded body."""
 

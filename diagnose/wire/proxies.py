@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import unquote, urlsplit
 
 from diagnose.connector import NetworkSettings
 from diagnose.connector.address import Origin
 from diagnose.errors import UsageError
+from diagnose.records import record
 
 __all__ = ["ProxyRoute", "UnusedProxy", "effective_proxy", "environment_proxies", "unused_proxy"]
 
 _SCHEMES = ("http", "https", "all")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ProxyRoute:
     """An HTTP proxy and who said to use it. The repr shows no password."""
 
@@ -63,7 +64,7 @@ def effective_proxy(
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class UnusedProxy:
     """A proxy that the environment names and that is not used for an origin, and what keeps it from use."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 from diagnose.display import display
 from diagnose.model import Exchange
@@ -54,6 +55,11 @@ class Recorded:
     def received(self) -> int:
         """Bytes that arrived on the wire since this exchange began."""
         return self._count() - self._count_before if self._count is not None else 0
+
+    @property
+    def ended(self) -> float:
+        """When the answer was read to its end or given up; infinite while it is not."""
+        return self.began + self.marks["receive"] / 1000 if "receive" in self.marks else inf
 
     def mark(self, name: str) -> None:
         """Note the moment at which a phase ended."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from diagnose.records import record
 from diagnose.wire.threads import in_daemon_thread
 
 __all__ = [
@@ -58,7 +59,7 @@ class ResolutionFailed(Exception):
         self.source = source
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Explanation:
     """What name servers themselves say: the reason, their words, and who was asked."""
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, Protocol
 
-from diagnose.wire.http_wire import HttpWire
+from diagnose.wire.http_wire import ExchangeFailed, HttpWire
 from diagnose.wire.rpc_reply import Problem, ProblemKind, RpcReply, StreamReading, judge_message, read_reply
+from diagnose.wire.server_requests import answer_to
 
 __all__ = [
     "ACCEPT",
@@ -37,6 +40,7 @@ ACCEPT = "application/json, text/event-stream"
 _META = "io.modelcontextprotocol/"
 _MOST_RESUMPTIONS = 3
 _LONGEST_RETRY_MS = 1000
+_RESPONDING_S = 2.0
 
 
 class RpcChannel(Protocol):
@@ -110,7 +114,8 @@ class StreamableChannel:
             without=without,
             credential=credential,
         ) as live:
-            reply = await read_reply(live, method, request_id)
+            respond = partial(self._respond, step) if self.era == "legacy" else None
+            reply = await read_reply(live, method, request_id, respond)
         return await self._resumed(reply, request_id, step)
 
     async def _resumed(self, reply: RpcReply, request_id: int, step: str) -> RpcReply:
@@ -141,6 +146,17 @@ class StreamableChannel:
             "POST", self.url, step=step, headers=headers, body=_encode(message)
         ) as live:
             return await read_reply(live, method, None)
+
+    async def _respond(self, step: str, request: Mapping[str, Any]) -> None:
+        """Answer a request that the server made on our stream; what comes back for it decides nothing."""
+        headers = self._headers("", None)
+        body = _encode(answer_to(request))
+        with suppress(ExchangeFailed, TimeoutError):
+            async with (
+                asyncio.timeout(_RESPONDING_S),
+                self.http.open("POST", self.url, step=step, headers=headers, body=body) as live,
+            ):
+                await read_reply(live, "response", None)
 
     async def end_session(self, *, step: str, body: bytes = b"") -> RpcReply:
         """DELETE the session (Streamable HTTP, session management); ``body`` is for a contrast."""

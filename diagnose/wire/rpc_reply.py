@@ -14,13 +14,16 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from diagnose.records import record
 from diagnose.wire.event_stream import Event, EventStream, EventTooLarge
 from diagnose.wire.http_wire import ExchangeFailed, Live
 from diagnose.wire.recorder import Recorded
+from diagnose.wire.server_requests import Respond
 from diagnose.wire.strict_json import HostileJson, Parsed, parse
 
 __all__ = ["Problem", "ProblemKind", "RpcReply", "StreamReading", "judge_message", "read_reply"]
 
+_MOST_SERVED = 8
 _EVENTS_BEFORE_ANSWER = 64
 _KEPT_TEXT = 4000
 _FINISHING_S = 0.25
@@ -44,7 +47,7 @@ ProblemKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Problem:
     """Something in an answer that JSON-RPC or MCP forbids."""
 
@@ -52,7 +55,7 @@ class Problem:
     detail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RpcReply:
     """What came back for one request.
 
@@ -111,14 +114,17 @@ class RpcReply:
         return tuple(other for other in self.others if "method" in other and "id" in other)
 
 
-async def read_reply(live: Live, method: str, request_id: int | None) -> RpcReply:
+async def read_reply(
+    live: Live, method: str, request_id: int | None, respond: Respond | None = None
+) -> RpcReply:
     """Read what answers a POST: one JSON document, an event stream, or nothing. Raises ExchangeFailed.
 
-    ``request_id`` None is a notification, or a DELETE: nothing is waited for on a stream.
+    ``request_id`` None is a notification, or a DELETE: nothing is waited for on a stream. ``respond`` is
+    given the requests that the server makes on the stream before its response.
     """
     streamed = live.content_type == "text/event-stream" and live.status < 300
     if streamed and request_id is not None:
-        return await _read_stream(live, method, request_id)
+        return await _read_stream(live, method, request_id, respond)
     body = b"" if streamed else await _whole_body(live)
     message, problems = _read_document(body, request_id, live)
     return RpcReply(
@@ -206,13 +212,13 @@ def _id_problem(value: Mapping[str, Any], request_id: int) -> Problem:
     return Problem(kind="id-mismatch", detail=f"sent {request_id}, answered {json.dumps(got)}")
 
 
-async def _read_stream(live: Live, method: str, request_id: int) -> RpcReply:
+async def _read_stream(live: Live, method: str, request_id: int, respond: Respond | None) -> RpcReply:
     """Read events until the response is there, then give the server a moment to end the stream."""
     reading = StreamReading(request_id=request_id)
     events = EventStream(limit=live.limit)
     try:
         async with aclosing(live.chunks()) as chunks:
-            await _until(chunks, events, reading)
+            await _until(chunks, events, reading, respond)
             if reading.message is not None and not reading.flooded:
                 await _finish(chunks, events, reading)
     except EventTooLarge as problem:
@@ -238,12 +244,17 @@ async def _read_stream(live: Live, method: str, request_id: int) -> RpcReply:
     )
 
 
-async def _until(chunks: AsyncIterator[bytes], events: EventStream, reading: StreamReading) -> None:
+async def _until(
+    chunks: AsyncIterator[bytes], events: EventStream, reading: StreamReading, respond: Respond | None
+) -> None:
     async for chunk in chunks:
         for event in events.feed(chunk):
             reading.take(event)
         if reading.answered or reading.flooded:
             return
+        if respond is not None:
+            for request in reading.unserved():
+                await respond(request)
 
 
 async def _finish(chunks: AsyncIterator[bytes], events: EventStream, reading: StreamReading) -> None:
@@ -270,12 +281,20 @@ class StreamReading:
     flooded: bool = False
     ignored: set[str] = field(default_factory=set)
     last_id: str | None = None
+    _served: int = 0
     _stray: tuple[Mapping[str, Any], tuple[Problem, ...]] | None = None
 
     @property
     def answered(self) -> bool:
         """Whether the response with our id is there."""
         return self.message is not None
+
+    def unserved(self) -> tuple[Mapping[str, Any], ...]:
+        """The server's requests since the last time this was asked, up to a bound."""
+        asked = tuple(other for other in self.others if isinstance(other.get("id"), str | int))
+        fresh = asked[self._served : _MOST_SERVED]
+        self._served += len(fresh)
+        return fresh
 
     def take(self, event: Event) -> None:
         """Sort one event."""

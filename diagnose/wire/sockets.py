@@ -8,7 +8,6 @@ import ssl
 import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -16,6 +15,7 @@ import anyio.abc
 import anyio.streams.tls
 import httpcore2
 
+from diagnose.records import record
 from diagnose.wire.handshake import Handshake
 from diagnose.wire.resolver import Address
 
@@ -31,7 +31,7 @@ _GRACE = 1.0
 _GLANCE = 0.05
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Attempt:
     """One connect to one address and how it ended; ``error`` is the errno's symbol."""
 

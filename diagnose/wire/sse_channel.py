@@ -18,6 +18,7 @@ from diagnose.connector.address import origin_of
 from diagnose.wire.event_stream import Event, EventStream, EventTooLarge
 from diagnose.wire.http_wire import ExchangeFailed, HttpWire, Live, sendable
 from diagnose.wire.rpc_reply import Problem, RpcReply, StreamReading, read_reply
+from diagnose.wire.server_requests import answer_to
 
 __all__ = ["SSE_HEADERS", "SseChannel"]
 
@@ -122,7 +123,11 @@ class SseChannel:
             if posted.status >= 300 or posted.message is not None:
                 return posted
             while not (reading.answered or reading.flooded or reading.problems or self._ended):
-                await self._waited()
+                asked = reading.unserved()
+                for request in asked:
+                    await self._respond(request, step)
+                if not asked:  # while one was answered, news may have come
+                    await self._waited()
         finally:
             self._reading = None
         posted.exchange.mark("receive")
@@ -150,6 +155,13 @@ class SseChannel:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _respond(self, request: Mapping[str, Any], step: str) -> None:
+        """Answer a request that the server made on the stream; what comes back for it decides nothing."""
+        with suppress(ExchangeFailed):
+            await self._post(
+                answer_to(request), "response", step, extra_headers={}, without=(), credential=True
+            )
 
     async def _post(
         self,

@@ -6,8 +6,9 @@ import json
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
+
+from diagnose.records import record
 
 __all__ = ["MAX_DEPTH", "HostileJson", "Parsed", "parse"]
 
@@ -28,7 +29,7 @@ class HostileJson(ValueError):
         self.syntax = syntax
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Parsed:
     """A document and the names that stood twice in one of its objects."""
 

@@ -7,11 +7,12 @@ import re
 import ssl
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from diagnose.connector import NetworkSettings
 from diagnose.errors import UsageError
+from diagnose.records import record
 
 __all__ = [
     "TrustStore",
@@ -31,7 +32,7 @@ _FOREIGN_BUNDLES = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TrustStore:
     """A set of trusted roots and where it came from."""
 

@@ -30,7 +30,11 @@ PROPERTIES = st.fixed_dictionaries(
 
 def schemas() -> st.SearchStrategy[dict[str, Any]]:
     names = st.sampled_from(["a", "b", "c"])
-    return st.fixed_dictionaries(
+    offering = st.dictionaries(names, PROPERTIES | st.fixed_dictionaries({"default": LITERALS}), min_size=1)
+    answerable = offering.map(
+        lambda properties: {"type": "object", "properties": properties, "required": sorted(properties)}
+    )
+    return answerable | st.fixed_dictionaries(
         {"type": st.just("object")},
         optional={
             "properties": st.dictionaries(names, PROPERTIES, max_size=3),

@@ -120,6 +120,7 @@ def test_discovery_sends_get_requests_without_a_credential_only(lab: Lab, name: 
         for exchange in outcome.report["exchanges"]
         if exchange["step"] == "auth_discovery"
     ]
+    assert requests
     for request in requests:
         assert "GET" == request["method"]
         sent = {header.lower() for header, _ in request["headers"]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 from diagnose_checks.cors_exposure import exposes
 from diagnose_checks.http_outcome import Outcome, bearer_challenge, speaks_mcp, status_line
@@ -249,10 +251,18 @@ def test_a_redirect_to_https_is_not_followed_with_a_credential_of_http() -> None
     assert ("upgrade", False) == (hop.kind, hop.followed("POST"))
 
 
-@given(location=st.text(min_size=1, max_size=60))
-def test_no_location_leads_a_request_off_its_origin(location: str) -> None:
-    hop = redirect_of(recorded(307, ("location", location)))
-    assert hop is None or not hop.followed("POST") or hop.target.startswith("https://h/")
+@given(
+    start=st.sampled_from(
+        ("", "//", "/\\", "https://", "http://", "https://h", "http://h", "https://h:8443/")
+    ),
+    rest=st.text(max_size=60),
+)
+def test_no_location_leads_a_request_off_its_origin(start: str, rest: str) -> None:
+    hop = redirect_of(recorded(307, ("location", start + rest)))
+    if hop is not None and hop.followed("POST"):
+        there = urlsplit(hop.target)
+        assert ("https", "h", None) == (there.scheme, there.hostname, there.username)
+        assert there.port in (None, 443)
 
 
 @pytest.mark.parametrize(

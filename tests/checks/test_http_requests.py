@@ -43,6 +43,7 @@ def test_paths_that_are_guessed_get_no_credential(lab: Lab) -> None:
     guessed = [seen for seen in outcome.requests if seen.path != "/mcp"]
     assert 3 == len(guessed)
     assert {None} == {seen.header("x-api-key") for seen in guessed}
+    assert "secret-of-this-test" == outcome.requests[0].header("x-api-key")
     assert "secret-of-this-test" not in outcome.stdout
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any, Literal
 
 import pytest
@@ -225,8 +226,17 @@ def test_pages_are_a_note_and_no_warning(lab: Lab, name: str) -> None:
     assert [2, 2, 1] == outcome.report["steps"][8]["facts"]["page_sizes"]
 
 
-def test_a_reference_to_the_network_is_never_followed(lab: Lab) -> None:
+def test_a_reference_to_the_network_is_never_followed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up: list[object] = []
+    resolve = socket.getaddrinfo
+
+    def noted(host: Any, *more: Any, **named: Any) -> Any:
+        looked_up.append(host)
+        return resolve(host, *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", noted)
     outcome = run(lab, "list-network-reference")
+    assert "schemas.example" not in looked_up
     assert 1 == outcome.connections
     assert {outcome.url.partition("/mcp")[0]} == {
         exchange["request"]["url"].partition("/mcp")[0] for exchange in outcome.report["exchanges"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import time
 from contextlib import suppress
 from typing import Any
@@ -251,6 +252,15 @@ def test_a_failing_alternative_costs_no_words() -> None:
     began = time.process_time()
     assert first_mismatch(schema, ["x" * 1_000_000]) is not None
     assert time.process_time() - began < 1
+
+
+def test_the_process_that_evaluates_fetches_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        with pytest.raises(Undecided, match="cannot be resolved"):
+            in_process({"$ref": f"http://127.0.0.1:{listener.getsockname()[1]}/schema.json"}, 1)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
 
 
 def in_process(schema: Any, value: Any, seconds: float = 2.0) -> Any:

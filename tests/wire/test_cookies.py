@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from diagnose_lab import Lab
 from diagnose_lab.scenario import parse
 
 from diagnose import Connector, NetworkSettings, Report, diagnose_sync
+from diagnose.connector.credential import Applied
+from diagnose.wire.http_wire import HttpWire
+from diagnose.wire.recorder import Recorder
+from diagnose.wire.resolver import Address
+from diagnose.wire.sockets import WireStream, connect
+from diagnose.wire.transport import StagedTransport
+from diagnose.wire.trust import unverified
 
 CANARY = "canary-4c11b7f2"
 HEAD = f"""
@@ -17,6 +26,11 @@ era = "legacy"
 when = {{method = "initialize"}}
 headers = {{set-cookie = "replica={CANARY}; Path=/"}}
 """
+HEADERS = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+INITIALIZE = (
+    b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25",'
+    b'"capabilities":{},"clientInfo":{"name":"t","version":"0"}}}'
+)
 
 
 def diagnosed(url: str) -> Report:
@@ -39,11 +53,24 @@ def test_a_cookie_is_not_in_the_report(lab: Lab) -> None:
 
 
 def test_another_port_of_the_same_host_does_not_get_the_cookie(lab: Lab) -> None:
-    moved = '[other]\n[[rule]]\nwhen = {method = "tools/list"}\nredirect = "{other}/mcp"\n'
-    with lab.start(parse(HEAD + moved, name="cookies")) as running:
-        diagnosed(running.url)
-        assert [] == [
-            record.path
-            for record in running.log
-            if record.server == "other" and CANARY in str(record.headers)
-        ]
+    async def post_to(urls: list[str]) -> None:
+        async def dial(host: str, port: int) -> WireStream:
+            return await connect(Address(ip="127.0.0.1", port=port))
+
+        wire = HttpWire(
+            StagedTransport(dial, unverified()),
+            Recorder(),
+            authorize=lambda url: Applied(),
+            user_agent="test",
+            body_limit=1024 * 1024,
+        )
+        try:
+            for url in urls:
+                await wire.fetch("POST", url, step="s", headers=HEADERS, body=INITIALIZE)
+        finally:
+            await wire.aclose()
+
+    with lab.start(parse(HEAD, name="cookies")) as one, lab.start(parse(HEAD, name="cookies")) as other:
+        asyncio.run(post_to([one.url, other.url, one.url]))
+        cookies = [[record.header("cookie") for record in running.log] for running in (one, other)]
+    assert [[None, f"replica={CANARY}"], [None]] == cookies

@@ -101,7 +101,12 @@ def test_every_kind_of_line_end_means_the_same(lines: list[bytes]) -> None:
     assert one == two == three
 
 
-@given(chunks=st.lists(st.binary(max_size=80), max_size=20))
+_PIECES = st.binary(max_size=80) | st.sampled_from(
+    (b"data: " + b"x" * 40 + b"\n", b"data: " + b"x" * 100 + b"\n\n", b"x" * 60, b"\n", b"\r\n\r\n")
+)
+
+
+@given(chunks=st.lists(_PIECES, max_size=20))
 def test_no_bytes_crash_the_parser_and_none_pass_the_limit(chunks: list[bytes]) -> None:
     with suppress(EventTooLarge):
         assert all(event.size <= 100 for event in events_of(*chunks, limit=100))

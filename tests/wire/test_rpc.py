@@ -84,7 +84,7 @@ def test_a_stream_without_the_response_has_ended() -> None:
 def test_an_event_of_another_name_is_named_in_the_problem() -> None:
     reading = StreamReading(request_id=7)
     reading.take(event(message(result={}), kind="response"))
-    assert "response" in reading.outcome()[1][0].detail
+    assert "of type response," in reading.outcome()[1][0].detail
 
 
 def test_a_stray_response_does_not_hide_ours() -> None:
@@ -104,8 +104,10 @@ def test_a_second_response_is_noticed_and_the_first_one_counts() -> None:
 def test_messages_without_end_are_a_flood() -> None:
     noise = event({"jsonrpc": "2.0", "method": "notifications/message"})
     reading = StreamReading(request_id=7)
-    for _ in range(65):
+    for _ in range(64):
         reading.take(noise)
+    assert not reading.flooded
+    reading.take(noise)
     assert reading.flooded
 
 

@@ -101,8 +101,13 @@ def test_a_foreign_endpoint_is_not_of_the_same_origin(endpoint: str) -> None:
     from diagnose.wire.event_stream import Event
 
     async def judged() -> bool:
-        channel = SseChannel(http=None, url="http://127.0.0.1:1/sse", version="2025-11-25")  # type: ignore[arg-type]
+        channel = SseChannel(
+            http=None,  # type: ignore[arg-type]  # nothing is sent here
+            url="http://127.0.0.1:1/sse",
+            version="2025-11-25",
+        )
         channel._take(Event(type="endpoint", data=endpoint, id=None, size=0))
+        assert endpoint == channel.endpoint_event
         return channel.same_origin
 
     assert not asyncio.run(judged())
