@@ -93,7 +93,7 @@ def _moves_cursor() -> bool:
 @click.option("--report", multiple=True, metavar="FORMAT=PATH", help="Also write a report file; repeatable.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 @click.option("-v", "--verbose", count=True, help="Facts and all evidence; twice: the exchanges as well.")
-@click.option("--color", type=Word(("auto", "always", "never")), default="auto", help="Colour the text.")
+@click.option("--color", type=Word(("auto", "always", "never")), default="auto", help="Color the text.")
 @click.option("--timeout", type=Seconds(), default=60.0, help="Deadline of the whole run [default: 60].")
 @click.option("--step-timeout", type=Seconds(), help="Deadline of each step [default: the step's own].")
 @click.option("--only", type=_STEP, metavar="STEP", help="This step and what it needs; its id or number.")
@@ -103,6 +103,12 @@ def _moves_cursor() -> bool:
 @click.option("--sample", type=Word(("auto", "never")), default="auto", help="Whether a tool may be called.")
 @click.option("--tool", metavar="NAME", help="The tool that step 10 calls.")
 @click.option("--args", metavar="JSON", help="Its arguments, a JSON object.")
+@click.option(
+    "--confirm",
+    multiple=True,
+    metavar="TOOL",
+    help="Allow a call that the connector wants confirmed; repeatable.",
+)
 @click.option("--config", metavar="FILE", help="Take the connector from this file; options override it.")
 @click.option(
     "--header", multiple=True, metavar="'NAME: VALUE'", help="Send a header; ${env:X} is filled in."

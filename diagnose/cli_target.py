@@ -44,6 +44,7 @@ class Asked:
     transport: Literal["auto", "streamable-http", "sse"] | None
     sample: Literal["auto", "never"]
     tool: str | None
+    confirm: tuple[str, ...]
     args: str | None
     header: tuple[str, ...]
     bearer_env: str | None
@@ -76,6 +77,7 @@ def options_of(asked: Asked) -> Options:
         sample=asked.sample,
         tool=asked.tool,
         arguments=_arguments(asked.args) if asked.args is not None else {},
+        confirmed_tools=frozenset(asked.confirm),
         deep=asked.deep,
         runtime=asked.runtime,
     )

@@ -51,6 +51,8 @@ _BEARER_IN_TEXT = re.compile(
     r"(?=[A-Za-z0-9._~+/-]{8,}=*)(?=\S*[0-9])[A-Za-z0-9._~+/-]+=*"
 )
 _QUERY_PAIR = re.compile(r"(?<=[?&;])([A-Za-z0-9_.-]+)=([^&#\s\"'<>]+)")
+_MARK = re.compile(r"[!-/:-@\[-`{-~]")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
 _USERINFO = re.compile(r"(?<=://)[^/@\s\"'<>]+@")
 _JSON_MEMBER = re.compile(r'"((?:[^"\\]|\\.){1,80})"(\s*:\s*)"((?:[^"\\]|\\.)*)"')
 
@@ -74,7 +76,7 @@ class Redactor:
                 if len(form) >= _SHORTEST:
                     self._values.add(form)
         longest_first = sorted(self._values, key=lambda value: (-len(value), value))
-        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        self._pattern = re.compile("|".join(map(_in_any_escape, longest_first))) if longest_first else None
 
     def text(self, value: str) -> str:
         """``value`` without secrets; characters that act on a terminal are still in it."""
@@ -147,6 +149,22 @@ def _looks_like_reference(value: str) -> bool:
     return value.startswith("${env:") or value == MASK
 
 
+def _in_any_escape(value: str) -> str:
+    """A pattern for ``value`` with each mark in it as text, JSON, HTML or a URL may write it."""
+    return _MARK.sub(lambda found: _escapes(found.group()), value)
+
+
+def _escapes(mark: str) -> str:
+    number = f"{ord(mark):02x}"
+    forms = [
+        rf"\\?{re.escape(mark)}",
+        rf"(?i:%(?:25)?{number}|\\u00{number}|&\#x0*{number};)",
+        f"&\\#0*{ord(mark)};",
+    ]
+    named = _ENTITIES.get(mark)
+    return f"(?:{'|'.join([*forms, named] if named else forms)})"
+
+
 def _password_in(encoded: str) -> str:
     """The password of Basic credentials (RFC 7617 2), or nothing."""
     try:
@@ -166,9 +184,7 @@ def _spellings(secret: str) -> Iterable[str]:
     yield quote(secret, safe="")
     yield quote(secret)
     yield quote_plus(secret)
-    escaped = json.dumps(secret)[1:-1]
-    yield escaped
-    yield escaped.replace("/", "\\/")  # as PHP and others write a slash in JSON
+    yield json.dumps(secret)[1:-1]
     yield base64.b64encode(raw).decode().rstrip("=")
     yield base64.urlsafe_b64encode(raw).decode().rstrip("=")
     if secret.count(".") == 2:  # a JWT: its payload and signature are secret in any company

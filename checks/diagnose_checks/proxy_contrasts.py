@@ -117,7 +117,8 @@ async def proxy_refusal(
 
     407 always is (RFC 9110 15.5.8), and so is an answer that Squid marks as its own. For 403 and the gateway
     statuses a contrast decides: the same proxy is asked for a host that cannot exist; an answer of the same
-    shape has the same author. The fault belongs to step tcp. None without a proxy, for https (CONNECT was judged in step 2), and for the server's answers.
+    shape has the same author. The fault belongs to step tcp. None without a proxy, for https (CONNECT was
+    judged in step 2), and for the server's answers.
     """
     if proxy is None or ctx.origin.scheme != "http" or status not in (403, 407, 502, 503, 504):
         return None

@@ -89,7 +89,7 @@ def forbidden(name: str, policy: ToolPolicy, confirmed: frozenset[str]) -> str |
     if not policy.allows(name):
         return "the connector's tool policy does not offer it"
     if name in policy.requires_confirmation and name not in confirmed:
-        return "the connector's tool policy asks for a confirmation, and none was given"
+        return "the connector's tool policy asks for a confirmation, and none was given (--confirm TOOL)"
     return None
 
 

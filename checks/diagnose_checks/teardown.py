@@ -6,7 +6,7 @@ from diagnose.context import Context
 from diagnose.step import Evidence, step
 from diagnose.wire.http_wire import ExchangeFailed
 from diagnose.wire.rpc import RpcChannel, RpcReply
-from diagnose_checks.facts import InitFacts, TeardownFacts
+from diagnose_checks.facts import InitFacts, SessionFacts, TeardownFacts
 from diagnose_checks.rpc_faults import said
 
 __all__ = ["teardown"]
@@ -20,6 +20,7 @@ _UNANSWERED = (
     "it was sent, and the connection ended",
     "Answer DELETE before the connection is closed.",
 )
+_NOT_JUDGED = "refused; whether the server ends sessions could not be seen in this run"
 _LETS_GO = {
     404: "the server had forgotten the session already, which is legal",
     405: "the server lets no client end a session, which is legal",
@@ -30,12 +31,13 @@ _LETS_GO = {
     "teardown",
     gives=TeardownFacts,
     needs=(InitFacts,),
+    wants=(SessionFacts,),
     codes=("DOWN",),
     on_timeout="DOWN002",
     deadline=3,
     always=True,
 )
-async def teardown(ctx: Context, init: InitFacts) -> TeardownFacts:
+async def teardown(ctx: Context, init: InitFacts, session: SessionFacts | None) -> TeardownFacts:
     """End the session where there is one."""
     channel = init._channel
     if ctx.transport_name == "sse":
@@ -62,6 +64,10 @@ async def teardown(ctx: Context, init: InitFacts) -> TeardownFacts:
             advice=advice,
         )
         return TeardownFacts(how="DELETE, connection lost")
+    unasked = session is None and reply.status not in _LETS_GO and reply.status >= 300
+    if unasked or reply.status == 429:
+        # A session that was never honoured cannot be ended either, and a rate limit says nothing of sessions.
+        return TeardownFacts(how="DELETE", status=reply.status, note=_NOT_JUDGED)
     return await _judge(ctx, channel, reply)
 
 

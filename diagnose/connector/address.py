@@ -131,7 +131,7 @@ def _split(url: str, where: str | None) -> SplitResult:
     except ValueError as problem:
         hint = "correct host and port; a port is a number up to 65535"
         raise _invalid(f"the URL {_shown(url)} cannot be read: {problem}", hint, where) from None
-    if not parts.hostname:
+    if not (parts.hostname or "").rstrip("."):
         raise _invalid(f"the URL {_shown(url)} has no host", f"type {scheme}://HOST/mcp", where)
     if port == 0:
         raise _invalid(

@@ -11,10 +11,10 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from diagnose.connector.secret import Secret
 from diagnose.errors import UsageError
@@ -150,7 +150,7 @@ class OAuth2Credential(_Base):
     access_token: Secret
     token_type: str = "Bearer"  # noqa: S105 - the scheme, not a secret
     refresh_token: Secret | None = None
-    expires_at: datetime | None = None
+    expires_at: AwareDatetime | None = None
     scope: str | None = None
     issuer: str | None = None
     client_id: str | None = None

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from diagnose.connector.address import parse_endpoint
 from diagnose.connector.credential import HEADER_NAME
-from diagnose.connector.file_faults import MOMENT, explained, refuse
+from diagnose.connector.file_faults import explained, refuse
 from diagnose.connector.json_document import Place, kind_of, read
 from diagnose.connector.model import Connector, NetworkSettings, Source
 from diagnose.connector.secret import is_unfilled
@@ -86,7 +86,6 @@ def _connector(entry: Any, place: Place, folder: Path) -> Connector:
         raise UsageError(problem.code, problem.what, hint=problem.hint, where=str(place)) from None
     _check_headers(entry, place)
     _check_secrets(entry, place)
-    _check_end(made, place)
     _check_network(made.network, place.down("network"))
     return made.model_copy(update={"network": _anchored(made.network, folder)})
 
@@ -157,12 +156,6 @@ def _secrets(entry: Mapping[str, Any], place: Place) -> Iterator[tuple[Place, st
     for holder, where in ((entry, place), (credential, place.down("credential"))):
         for name, value in holder.get("headers", {}).items():
             yield where.down("headers", name), value
-
-
-def _check_end(made: Connector, place: Place) -> None:
-    end = getattr(made.credential, "expires_at", None)
-    if end is not None and end.tzinfo is None:
-        raise refuse(place.down("credential", "expires_at"), "the time has no zone", f"write {MOMENT}")
 
 
 def _check_network(network: NetworkSettings, place: Place) -> None:

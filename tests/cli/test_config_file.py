@@ -259,3 +259,25 @@ def test_a_demonstration_takes_the_connector_file_too(capsys: pytest.CaptureFixt
     main(["demo", "token-no-refresh"])
 
     assert "That is what was found." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "status"), [((), "not_applicable"), (("--confirm", "server_time"), "passed")]
+)
+def test_a_tool_that_wants_confirmation_is_called_when_it_was_given(
+    lab: Lab,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    confirmed: tuple[str, ...],
+    status: str,
+) -> None:
+    with lab.start("healthy-modern") as running:
+        path = tmp_path / "connector.json"
+        tools = {"requires_confirmation": ["server_time"]}
+        path.write_text(json.dumps({"name": "lab", "url": running.url, "tools": tools}))
+        argv = ["run", "lab", "--config", str(path), "--tool", "server_time", *confirmed, "--json"]
+        assert 0 == main(argv)
+        called = [record for record in running.log if b"tools/call" in record.body]
+    call = json.loads(capsys.readouterr().out)["steps"][9]
+    assert status == call["status"]
+    assert (1 if confirmed else 0) == len(called)

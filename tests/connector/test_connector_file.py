@@ -185,7 +185,7 @@ BEARER = {"type": "bearer", "token": CANARY}
                 "credential": {"type": "oauth2", "access_token": CANARY, "expires_at": "2026-01-31T12:00:00"},
             },
             " /credential/expires_at",
-            "the time has no zone",
+            "a time with its zone",
         ),
         ({"url": URL, "credential": {"type": "bearer"}}, " /credential", 'add "token"'),
         ({"url": URL, "credential": {"type": "bearer", "token": [CANARY]}}, " /credential/token", "array"),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from diagnose.wire.event_stream import Event
 from diagnose.wire.rpc import encode_header_value
 from diagnose.wire.rpc_reply import StreamReading, judge_message
+from diagnose.wire.server_requests import answer_to
 
 JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
@@ -132,3 +133,21 @@ def test_a_mirrored_value_survives_its_header_form(value: str) -> None:
     plain = base64.b64decode(encoded[9:-2]).decode() if encoded.startswith("=?base64?") else encoded
     assert value == plain
     assert all(0x20 <= ord(char) <= 0x7E for char in encoded)
+
+
+def test_an_error_that_is_null_beside_a_result_is_read_past() -> None:
+    assert judge_message(message(result={}, error=None), 7)[1] == ()
+
+
+def test_each_request_of_the_server_is_handed_out_once_and_up_to_a_bound() -> None:
+    reading = StreamReading(request_id=7)
+    for number in range(20):
+        reading.take(event({"jsonrpc": "2.0", "id": f"s{number}", "method": "elicitation/create"}))
+    assert len(reading.unserved()) == 8
+    assert reading.unserved() == ()
+
+
+def test_a_ping_of_the_server_is_answered_and_everything_else_refused() -> None:
+    assert answer_to({"id": "a", "method": "ping"})["result"] == {}
+    refusal = answer_to({"id": 3, "method": "sampling/createMessage"})
+    assert (refusal["id"], refusal["error"]["code"]) == (3, -32600)
