@@ -23,6 +23,7 @@ MASK = "[redacted]"
 
 # Below this a value turns up by accident in ordinary text (an "a", a port number).
 _SHORTEST = 4
+_LONGEST_LOOSE = 512  # a pattern of many alternatives takes its time to compile
 
 # The union of what the MCP Inspector and schemathesis mask by name, as substrings of the lower-case name.
 _SECRET_NAME = re.compile(
@@ -51,7 +52,7 @@ _BEARER_IN_TEXT = re.compile(
     r"(?=[A-Za-z0-9._~+/-]{8,}=*)(?=\S*[0-9])[A-Za-z0-9._~+/-]+=*"
 )
 _QUERY_PAIR = re.compile(r"(?<=[?&;])([A-Za-z0-9_.-]+)=([^&#\s\"'<>]+)")
-_MARK = re.compile(r"[!-/:-@\[-`{-~]")
+_MARK = re.compile(r"[!-,/:-@\[-^`{-}]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
 _USERINFO = re.compile(r"(?<=://)[^/@\s\"'<>]+@")
 _JSON_MEMBER = re.compile(r'"((?:[^"\\]|\\.){1,80})"(\s*:\s*)"((?:[^"\\]|\\.)*)"')
@@ -150,8 +151,13 @@ def _looks_like_reference(value: str) -> bool:
 
 
 def _in_any_escape(value: str) -> str:
-    """A pattern for ``value`` with each mark in it as text, JSON, HTML or a URL may write it."""
-    return _MARK.sub(lambda found: _escapes(found.group()), value)
+    """A pattern for ``value`` with each mark in it as text, JSON, HTML or a URL may write it.
+
+    A spelling that holds such an escape already stays as it is, and so does what no form escapes.
+    """
+    if "%" in value or "\\" in value or len(value) > _LONGEST_LOOSE:
+        return re.escape(value)
+    return "".join(_escapes(mark) if _MARK.match(mark) else re.escape(mark) for mark in value)
 
 
 def _escapes(mark: str) -> str:

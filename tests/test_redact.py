@@ -102,3 +102,25 @@ def test_clean_walks_documents_and_counts() -> None:
 def test_ordinary_prose_is_left_alone() -> None:
     text = "The token endpoint of the server answers 401; basic authentication is not offered."
     assert Redactor().text(text) == text
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        "k+y/4\\u0026\\u003cz",
+        "k\\u002By\\/4\\u0026\\u003Cz",
+        "k+y/4&amp;&lt;z",
+        "k%2by%2f4%26%3cz",
+        "k%252By%252F4%2526%253Cz",
+    ],
+)
+def test_a_secret_is_masked_in_the_escapes_of_any_framework(echo: str) -> None:
+    assert MASK == redactor("k+y/4&<z").text(echo)
+
+
+def test_the_password_inside_basic_credentials_is_masked() -> None:
+    assert f"user {MASK}" == redactor("Basic bmFtZTpzM2NyZXQtdmFsdWU=").text("user s3cret-value")
+
+
+def test_the_token_inside_a_registered_header_value_is_masked() -> None:
+    assert MASK == redactor("Bearer opaque-t0ken").text("opaque-t0ken")

@@ -69,12 +69,12 @@ def _guarded(
 
 
 async def forbidden(probe: Probe, refused: Outcome) -> Fault | Outcome:
-    """403 without a Bearer challenge: Origin, credential, Host, User-Agent, or what the body says.
+    """403 without a Bearer challenge: Origin, credential, User-Agent, Host, or what the body says.
 
     The TypeScript SDK and development servers say 403 where the Python SDK's Host guard says 421.
     """
     tried: list[Evidence] = []
-    for attempt in (_without_origin, _without_credential, _called_localhost, _other_agent):
+    for attempt in (_without_origin, _without_credential, _other_agent, _called_localhost):
         decided = await attempt(probe, refused, tried)
         if decided is not None:
             return decided

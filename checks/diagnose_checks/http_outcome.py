@@ -77,11 +77,12 @@ class Outcome:
     def may_know_initialize(self) -> bool:
         """Refused otherwise, by an answer that the official client follows with ``initialize`` all the same.
 
-        A 429 is never followed by another request, and a redirect is judged for itself.
+        A 429 is never followed by another request, a 421 is about the host alone, and a redirect is
+        judged for itself.
         """
         if self.reply is None or self.reachable:
             return False
-        return self.reply.status != 429 and not 300 <= self.reply.status < 400
+        return self.reply.status not in (421, 429) and not 300 <= self.reply.status < 400
 
     @property
     def summary(self) -> str:
