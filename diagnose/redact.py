@@ -23,6 +23,8 @@ MASK = "[redacted]"
 
 # Below this a value turns up by accident in ordinary text (an "a", a port number).
 _SHORTEST = 4
+# No pattern by shape matches less; most strings of a report are shorter (an address, a status, a name).
+_SHORTEST_SHAPE = 13
 _LONGEST_LOOSE = 512  # a pattern of many alternatives takes its time to compile
 
 # The union of what the MCP Inspector and schemathesis mask by name, as substrings of the lower-case name.
@@ -89,6 +91,8 @@ class Redactor:
             value = _QUERY_PAIR.sub(self._masked_pair, value)
         if '"' in value:
             value = _JSON_MEMBER.sub(self._masked_member, value)
+        if len(value) < _SHORTEST_SHAPE:
+            return value
         value = _BEARER_IN_TEXT.sub(self._masked_scheme, value)
         return _SHAPES.sub(self._masked, value)
 

@@ -29,22 +29,26 @@ MAX_EXPANSION = 10_000
 
 # JSON Schema 2020-12 and the older drafts: keywords whose value is a schema, a list or a map of schemas.
 # Instance data (default, examples, const, enum) is deliberately absent.
-_ONE = (
-    "additionalProperties",
-    "additionalItems",
-    "contains",
-    "contentSchema",
-    "else",
-    "if",
-    "items",
-    "not",
-    "propertyNames",
-    "then",
-    "unevaluatedItems",
-    "unevaluatedProperties",
+_ONE = frozenset(
+    {
+        "additionalProperties",
+        "additionalItems",
+        "contains",
+        "contentSchema",
+        "else",
+        "if",
+        "items",
+        "not",
+        "propertyNames",
+        "then",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+    }
 )
-_LIST = ("allOf", "anyOf", "oneOf", "prefixItems", "items")
-_MAP = ("properties", "patternProperties", "dependentSchemas", "dependencies", "$defs", "definitions")
+_LIST = frozenset({"allOf", "anyOf", "oneOf", "prefixItems", "items"})
+_MAP = frozenset(
+    {"properties", "patternProperties", "dependentSchemas", "dependencies", "$defs", "definitions"}
+)
 _STORED = frozenset({"$defs", "definitions"})
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
@@ -70,22 +74,22 @@ def positions(schema: Any) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     stack: list[tuple[Path, Any]] = [((), schema)]
     while stack:
         path, node = stack.pop()
-        if not isinstance(node, Mapping):
+        if not isinstance(node, dict):
             continue
         yield path, node
         stack.extend((path + step, child) for step, child in reversed(list(_children(node))))
 
 
 def _children(node: Mapping[str, Any], *, stored: bool = True) -> Iterator[tuple[Path, Any]]:
-    for keyword in _ONE:
-        if isinstance(node.get(keyword), Mapping):
-            yield (keyword,), node[keyword]
-    for keyword in _LIST:
-        if isinstance(node.get(keyword), list):
-            yield from (((keyword, str(index)), child) for index, child in enumerate(node[keyword]))
-    for keyword in _MAP:
-        if isinstance(node.get(keyword), Mapping) and (stored or keyword not in _STORED):
-            yield from (((keyword, str(name)), child) for name, child in node[keyword].items())
+    # Asked of every object of every tool: the document's own few members, not every keyword there is.
+    for keyword, child in node.items():
+        if isinstance(child, dict):
+            if keyword in _ONE:
+                yield (keyword,), child
+            elif keyword in _MAP and (stored or keyword not in _STORED):
+                yield from (((keyword, str(name)), inner) for name, inner in child.items())
+        elif isinstance(child, list) and keyword in _LIST:
+            yield from (((keyword, str(index)), inner) for index, inner in enumerate(child))
 
 
 def excess(schema: Any) -> Excess | None:
@@ -118,7 +122,7 @@ def _expansion(root: Any) -> int:
     stack: list[tuple[Any, bool]] = [(root, False)]
     while stack:
         node, children_done = stack.pop()
-        if not isinstance(node, Mapping):
+        if not isinstance(node, dict):
             continue
         if children_done:
             active.discard(id(node))
