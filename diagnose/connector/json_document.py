@@ -84,7 +84,9 @@ def read(path: Path) -> Any:
     except json.JSONDecodeError as problem:
         message = re.sub(r"( starting)? at$", "", problem.msg)
         what = f"the JSON is broken: {message[:1].lower()}{message[1:]}"
-        raise _broken(str(path), text, problem.pos, what, _correction(text, problem)) from None
+        place = _at_the_comma(text, problem.pos)
+        hint = "remove this comma" if text[place : place + 1] == "," else _correction(text, problem)
+        raise _broken(str(path), text, place, what, hint) from None
     except RecursionError:
         raise _syntax("the JSON is nested too deeply", "write it flatter", str(path)) from None
     except ValueError:  # int() refuses what would take it minutes
@@ -146,8 +148,6 @@ _MISTAKES: tuple[tuple[re.Pattern[str], re.Pattern[str], str], ...] = tuple(
     for before, after, hint in (
         (r"\s*", r"\s*\Z", "the file is empty; write a connector into it"),
         (r"", r"\s*\Z", "something is not closed: add what is missing of } and ]"),
-        (r".*,\s*", r"[}\]]", "remove the comma before it"),
-        (r"", r",\s*[}\]]", "remove this comma"),
         (r"", r"//|/\*|#", "JSON has no comments: remove it"),
         (r"", r"'", "write double quotes instead of single ones"),
         (r"", r"(True|False|None)\b", "JSON writes true, false and null in lower case"),
@@ -165,6 +165,14 @@ _BY_MESSAGE = (
     ("Expecting ':' delimiter", "write a colon between a name and its value"),
     ("Expecting property name", "write the name in double quotes"),
 )
+
+
+def _at_the_comma(text: str, place: int) -> int:
+    """The place of a trailing comma: Python 3.13 names it, earlier versions name the bracket after it."""
+    before = text[:place].rstrip()
+    if text[place : place + 1] in ("}", "]") and before.endswith(","):
+        return len(before) - 1
+    return place
 
 
 def _correction(text: str, problem: json.JSONDecodeError) -> str:

@@ -101,8 +101,8 @@ def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
     ("text", "where", "hint"),
     [
         ("", ":1:1", "the file is empty"),
-        ('{"url": "u",\n}', ":2:1", "remove the comma before it"),
-        ('{"connectors": [{},\n ]}', ":2:2", "remove the comma before it"),
+        ('{"url": "u",\n}', ":1:12", "remove this comma"),
+        ('{"connectors": [{},\n ]}', ":1:19", "remove this comma"),
         ('{\n  // comment\n  "url": "u"}', ":2:3", "JSON has no comments"),
         ("{'url': 'u'}", ":1:2", "double quotes instead of single ones"),
         ('{"url": "u"\n "name": "n"}', ":2:2", "a comma is missing before it"),
