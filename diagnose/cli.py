@@ -17,7 +17,7 @@ from diagnose.cli_delivery import prepare_streams, say
 from diagnose.cli_words import as_usage_error, nearest
 from diagnose.errors import ExitCode, UsageError
 
-__all__ = ["main"]
+__all__ = ["main", "nearest_command"]
 
 _COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("diagnose.cli_run", "Diagnose a connector: eleven steps, the one that breaks, and the fix."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -12,13 +13,14 @@ from typing import Any
 
 from diagnose.connector import Connector
 from diagnose.connector.address import Origin
+from diagnose.errors import UsageError
 from diagnose.options import Options
 from diagnose.redact import Redactor
 from diagnose.step import Evidence, Fault, Finding
 from diagnose.wire.recorder import Recorder
 from diagnose.wire.resolver import NameserverResolver, PinnedResolver, Resolver, SystemResolver
 
-__all__ = ["Context", "default_resolver"]
+__all__ = ["Context", "default_resolver", "split_resolver"]
 
 
 def _now() -> datetime:
@@ -139,10 +141,6 @@ def default_resolver(connector: Connector) -> Resolver:
 
 def split_resolver(text: str) -> tuple[str, int]:
     """``IP[:PORT]`` of a name server. Raises UsageError CFG010."""
-    import ipaddress
-
-    from diagnose.errors import UsageError
-
     host, port = text, "53"
     if text.startswith("["):
         host, _, rest = text[1:].partition("]")

@@ -17,6 +17,7 @@ from diagnose.wire.recorder import Recorded
 __all__ = ["curl", "printed"]
 
 _LONGEST_ARGUMENT = 400
+_LONGEST_EVIDENCE = 2000
 
 
 class _Template(string.Formatter):
@@ -30,7 +31,7 @@ def printed(finding: Finding, ctx: Context, *, ruled_out: tuple[str, ...] = ()) 
     """The finding as the report holds it. Raises KeyError for a missing template argument (our bug)."""
     entry = page(finding.code)
     values = {
-        name: display(str(value), limit=_LONGEST_ARGUMENT)
+        name: display(_uncut(str(value), _LONGEST_ARGUMENT, ctx), limit=_LONGEST_ARGUMENT)
         for name, value in {**ctx.common(), **finding.args}.items()
     }
 
@@ -47,7 +48,7 @@ def printed(finding: Finding, ctx: Context, *, ruled_out: tuple[str, ...] = ()) 
         "summary": fill(entry.summary),
         "cause": fill(entry.cause),
         "fix": fill(entry.fix),
-        "evidence": [_evidence(item) for item in finding.evidence],
+        "evidence": [_evidence(item, ctx) for item in finding.evidence],
         "where": finding.where,
         "rule": f"{entry.rule} ({entry.spec})" if entry.spec else entry.rule,
         "reproduce": _reproduce(finding, entry, fill, ctx),
@@ -57,11 +58,21 @@ def printed(finding: Finding, ctx: Context, *, ruled_out: tuple[str, ...] = ()) 
     return model.Finding.model_validate(ctx.redactor.clean(raw))
 
 
-def _evidence(item: Evidence) -> dict[str, Any]:
+def _uncut(text: str, limit: int, ctx: Context) -> str:
+    """``text`` as it may be cut at ``limit``: half a secret would not be known for one afterwards."""
+    return ctx.redactor.text(text) if len(text) > limit else text
+
+
+def _evidence(item: Evidence, ctx: Context) -> dict[str, Any]:
+    def shown(text: str | None) -> str | None:
+        if text is None:
+            return None
+        return display(_uncut(text, _LONGEST_EVIDENCE, ctx), limit=_LONGEST_EVIDENCE, layout=True)
+
     return {
         "label": item.label,
-        "expected": None if item.expected is None else display(item.expected, limit=2000, layout=True),
-        "observed": None if item.observed is None else display(item.observed, limit=2000, layout=True),
+        "expected": shown(item.expected),
+        "observed": shown(item.observed),
         "where": item.where,
         "exchange": item.exchange,
     }

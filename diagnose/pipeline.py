@@ -60,7 +60,7 @@ class Run:
     def interrupt(self) -> None:
         """Stop after the step that runs now; its teardown still happens. Safe to call from a signal."""
         self._interrupted = True
-        if self._running is not None:
+        if self._running is not None and not self._running.expired():  # what expires cannot be moved again
             self._running.reschedule(0)
 
     async def events(self) -> AsyncGenerator[Event, None]:
@@ -98,19 +98,22 @@ class Run:
                 self.results.append(result)
                 yield StepFinished(result=result)
         finally:
-            await self._close()
-        for amendment in await self._afterwards(deadline):
+            broken = await self._close()
+        for amendment in (*broken, *await self._afterwards(deadline)):
             yield StepFinished(result=self._amended(amendment))
         elapsed = round((time.monotonic() - began) * 1000, 1)
         report = self._report(run_id, started_at, elapsed)
         yield RunFinished(report=report)
 
-    async def _close(self) -> None:
+    async def _close(self) -> Sequence[Amendment]:
         try:
             async with asyncio.timeout(TEARDOWN_GRACE):
                 await self.ctx.closing.aclose()
         except TimeoutError:
-            return  # a peer that will not let go cannot hold the report back; the process ends its sockets
+            return ()  # a peer that will not let go cannot hold the report back; the process ends its sockets
+        except Exception as problem:  # our own bug, as in a step
+            return (Amendment(step="teardown", facts={}, finding=_bug(problem)),)
+        return ()
 
     async def _afterwards(self, deadline: float) -> Sequence[Amendment]:
         left = deadline - time.monotonic()
@@ -206,10 +209,10 @@ class Run:
                 self.facts[type(fault.facts)] = fault.facts
             elif fault.shown is not None:
                 self._shown[step.id] = fault.shown
-        except TimeoutError:
-            if self._running is None or not self._running.expired():
-                raise
-            if not self._interrupted:
+        except TimeoutError as problem:
+            if self._running is None or not self._running.expired():  # not our deadline: the check's own
+                faults.append(_bug(problem))
+            elif not self._interrupted:
                 faults.append(self._timed_out(step, allowed, deadline))
         except UsageError:
             raise

@@ -40,9 +40,10 @@ _PUBLIC_NAME = re.compile(
     re.IGNORECASE,
 )
 _SCHEME = re.compile(r"^(Bearer|Basic|DPoP|Digest|Token|ApiKey|Api-Key|Key)\s+\S", re.IGNORECASE)
+# A run that is no JWT is matched as well, and so passed over once instead of from each of its places.
+_JWT_OR_RUN = re.compile(r"eyJ[A-Za-z0-9_-]{5,}+(\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?)?")
 _SHAPES = re.compile(
-    r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?"  # JWT
-    r"|\b(?:sk|pk|rk)[-_](?:live|test|proj|ant|or)?[-_]?[A-Za-z0-9_-]{16,}"
+    r"\b(?:sk|pk|rk)[-_](?:live|test|proj|ant|or)?[-_]?[A-Za-z0-9_-]{16,}"
     r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}"
     r"|\bxox[abeoprs]-[A-Za-z0-9-]{10,}|\bglpat-[A-Za-z0-9_-]{16,}|\bAKIA[0-9A-Z]{16}\b"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
@@ -94,6 +95,7 @@ class Redactor:
         if len(value) < _SHORTEST_SHAPE:
             return value
         value = _BEARER_IN_TEXT.sub(self._masked_scheme, value)
+        value = _JWT_OR_RUN.sub(self._masked_jwt, value)
         return _SHAPES.sub(self._masked, value)
 
     def header(self, name: str, value: str) -> str:
@@ -127,6 +129,9 @@ class Redactor:
     def _masked(self, _: re.Match[str]) -> str:
         self.count += 1
         return MASK
+
+    def _masked_jwt(self, match: re.Match[str]) -> str:
+        return self._masked(match) if match.group(1) else match.group()
 
     def _masked_userinfo(self, _: re.Match[str]) -> str:
         self.count += 1

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TITLES",
+    "Check",
     "Evidence",
     "Facts",
     "Fault",
     "Finding",
+    "OnTimeout",
     "Rule",
     "Step",
     "classify",

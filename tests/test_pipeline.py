@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+import pytest
+
 from diagnose import Connector, ExitCode
 from diagnose.api import start
 from diagnose.context import Context
@@ -107,3 +109,64 @@ def test_a_deadline_shows_how_far_the_step_got() -> None:
     assert ["alert", "answer within 0.0 s (this step's deadline)"] == [
         item.label for item in finding.evidence
     ]
+
+
+@step("dns", gives=Answered, codes=("DNS",), on_timeout="DNS003", deadline=5)
+async def loses_a_wait_of_its_own(ctx: Context) -> Answered:
+    raise TimeoutError
+
+
+def test_a_timeout_that_is_not_the_deadlines_costs_the_check_and_not_the_report() -> None:
+    _, report, code = asyncio.run(walk(loses_a_wait_of_its_own))
+    assert ("BUG001", ExitCode.INTERNAL) == (report.step("dns").findings[0].code, code)
+
+
+def test_a_second_interruption_changes_nothing() -> None:
+    @step("dns", gives=Answered, codes=("DNS",), on_timeout="DNS003", deadline=5)
+    async def interrupted(ctx: Context) -> Answered:
+        run.interrupt()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            run.interrupt()  # while the first one still cleans up
+        raise AssertionError("unreachable")
+
+    run = start(Connector(url="https://mcp.example.com/mcp"), environ={}, steps=(interrupted,))
+
+    async def walked() -> Report:
+        async for event in run.events():
+            if isinstance(event, RunFinished):
+                return event.report
+        raise AssertionError("a run ends with RunFinished")
+
+    report = asyncio.run(walked())
+    assert ("skipped", ExitCode.INTERRUPTED) == (report.step("dns").status, run.exit_code)
+
+
+@pytest.mark.parametrize(("before", "place"), [(1990, "observed"), (390, "argument")])
+def test_a_text_is_cut_after_its_secrets_are_out_of_it(before: int, place: str) -> None:
+    secret = "canary-4c11b7f2-never-to-be-seen"
+    text = "x" * before + " " + secret + "y" * 40
+
+    @step("dns", gives=Answered, codes=("DNS",), on_timeout="DNS003", deadline=5)
+    async def echoes(ctx: Context) -> Answered:
+        ctx.redactor.register(secret)
+        observed = text if place == "observed" else "short"
+        raise Fault("DNS003", Evidence(label="echo", observed=observed), progress=text, seconds="1")
+
+    _, report, _ = asyncio.run(walk(echoes))
+    assert "canary" not in report.model_dump_json()
+
+
+def test_a_resource_that_breaks_when_it_is_closed_costs_the_teardown_and_not_the_report() -> None:
+    async def breaks() -> None:
+        raise LookupError("closed twice")
+
+    @step("dns", gives=Answered, codes=("DNS",), on_timeout="DNS003", deadline=5)
+    async def opens(ctx: Context) -> Answered:
+        ctx.closing.push_async_callback(breaks)
+        return Answered()
+
+    told, report, _ = asyncio.run(walk(opens))
+    assert "BUG001" == report.step("teardown").findings[0].code
+    assert ("teardown", "failed") == told[-1]

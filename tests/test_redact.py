@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from urllib.parse import quote
 
 import pytest
@@ -124,3 +125,15 @@ def test_the_password_inside_basic_credentials_is_masked() -> None:
 
 def test_the_token_inside_a_registered_header_value_is_masked() -> None:
     assert MASK == redactor("Bearer opaque-t0ken").text("opaque-t0ken")
+
+
+def test_a_run_that_begins_like_a_jwt_at_every_place_is_read_once() -> None:
+    run = "eyJ" * 200_000
+    began = time.perf_counter()
+    assert run == Redactor().text(run)
+    assert time.perf_counter() - began < 5
+
+
+def test_a_token_inside_a_run_that_is_no_jwt_is_masked() -> None:
+    assert MASK in Redactor().text("eyJabcdefgh glpat-" + "a" * 20)
+    assert "AAAA" not in Redactor().text("eyJabcdefgh-glpat-" + "A" * 20)

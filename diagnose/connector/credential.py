@@ -29,6 +29,7 @@ __all__ = [
     "HeadersCredential",
     "NoCredential",
     "OAuth2Credential",
+    "header_safe",
 ]
 
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

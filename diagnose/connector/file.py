@@ -24,7 +24,7 @@ from diagnose.errors import UsageError
 
 __all__ = ["load_file"]
 
-FORMAT = "connector file"
+_FORMAT = "connector file"
 _SECRETS = ("token", "access_token", "refresh_token", "value", "password")
 _SENDS_AUTHORIZATION = ("bearer", "basic", "oauth2")
 _SHAPE = 'write {"url": "https://mcp.example.com/mcp"}, or {"connectors": [...]} with several of them'
@@ -77,7 +77,7 @@ def _connector(entry: Any, place: Place, folder: Path) -> Connector:
     _check_address(entry, place)
     if "source" in entry:
         raise refuse(place.down("source"), "source is filled in from the file itself", "remove it")
-    source = Source(format=FORMAT, file=display(place.file), pointer=display(place.pointer))
+    source = Source(format=_FORMAT, file=display(place.file), pointer=display(place.pointer))
     try:
         made = Connector.model_validate({**entry, "source": source})
     except ValidationError as problem:

@@ -24,7 +24,7 @@ from diagnose.wire.resolver import ResolutionFailed
 from diagnose.wire.sockets import ConnectFailed, WireStream, describe
 from diagnose.wire.transport import StagedTransport
 
-__all__ = ["Answer", "ExchangeFailed", "FailureKind", "HttpWire", "Live", "sendable"]
+__all__ = ["Answer", "ExchangeFailed", "FailureKind", "HttpWire", "Live", "media_type", "sendable"]
 
 FailureKind = Literal[
     "dns",
@@ -363,7 +363,7 @@ def _tracer(exchange: Recorded) -> Callable[[str, dict[str, Any]], Any]:
         "http11.send_request_body.complete": "send",
     }
 
-    async def trace(name: str, info: dict[str, Any]) -> None:
+    async def trace(name: str, _: dict[str, Any]) -> None:
         if name in phases:
             exchange.mark(phases[name])
 

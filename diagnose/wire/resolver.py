@@ -20,6 +20,7 @@ __all__ = [
     "Explanation",
     "NameserverResolver",
     "PinnedResolver",
+    "Reason",
     "ResolutionFailed",
     "Resolver",
     "SystemResolver",

@@ -124,11 +124,13 @@ class StreamableChannel:
         Such a stream gave an event id; the client asks on with GET and ``Last-Event-ID``, a few times only.
         """
         for _ in range(_MOST_RESUMPTIONS):
-            if self.era == "modern" or reply.problem("stream-ended") is None or not reply.last_event_id:
+            event_id = reply.last_event_id or ""
+            # An id that no header may carry cannot be asked on with: the stream just ended.
+            if self.era == "modern" or reply.problem("stream-ended") is None or not _fits_header(event_id):
                 return reply
             await asyncio.sleep(min(reply.retry_ms or 0, _LONGEST_RETRY_MS) / 1000)
             headers = {**self._headers("", None), "Accept": "text/event-stream"}
-            headers["Last-Event-ID"] = reply.last_event_id
+            headers["Last-Event-ID"] = event_id
             async with self.http.open("GET", self.url, step=step, headers=headers) as live:
                 further = await read_reply(live, reply.method, request_id)
             if not further.streamed:
@@ -198,12 +200,15 @@ def encode_header_value(value: str) -> str:
     Specification 2026-07-28, Streamable HTTP, value encoding: anything but visible ASCII, and any value
     with blanks at its ends or that looks encoded, goes as ``=?base64?...?=``.
     """
-    plain = all(0x20 <= ord(char) <= 0x7E for char in value) and value == value.strip() and value != ""
-    if plain and not value.startswith("=?base64?"):
+    if _fits_header(value) and not value.startswith("=?base64?"):
         return value
     import base64
 
     return f"=?base64?{base64.b64encode(value.encode()).decode()}?="
+
+
+def _fits_header(value: str) -> bool:
+    return value != "" and value == value.strip() and all(0x20 <= ord(char) <= 0x7E for char in value)
 
 
 def _encode(message: Mapping[str, Any]) -> bytes:

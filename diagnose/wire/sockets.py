@@ -19,7 +19,16 @@ from diagnose.records import record
 from diagnose.wire.handshake import Handshake
 from diagnose.wire.resolver import Address
 
-__all__ = ["NO_ANSWER", "Attempt", "ConnectFailed", "WireStream", "connect", "connect_first", "secure"]
+__all__ = [
+    "NO_ANSWER",
+    "Attempt",
+    "ConnectFailed",
+    "WireStream",
+    "connect",
+    "connect_first",
+    "describe",
+    "secure",
+]
 
 NO_ANSWER = "no answer"
 """The ``error`` of an attempt that was given up before anything came back."""
@@ -131,9 +140,14 @@ class WireStream(httpcore2.AsyncNetworkStream):
     ) -> httpcore2.AsyncNetworkStream:
         if self.secured:
             return self
-        with anyio.fail_after(timeout):
-            self.successor = await secure(self, ssl_context, server_hostname)
-            return self.successor
+        try:
+            with anyio.fail_after(timeout):
+                self.successor = await secure(self, ssl_context, server_hostname)
+        except TimeoutError as problem:
+            raise httpcore2.ConnectTimeout(str(problem)) from problem
+        except (ssl.SSLError, OSError) as problem:
+            raise httpcore2.ConnectError(describe(problem)) from problem
+        return self.successor
 
     def get_extra_info(self, info: str) -> Any:
         if info == "ssl_object":

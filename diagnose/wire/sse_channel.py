@@ -219,6 +219,11 @@ class SseChannel:
             self._ended = f"the event stream broke: {problem.detail}"
         except EventTooLarge as problem:
             self._ended = f"the event stream was given up: {problem}"
+        except Exception as problem:
+            # Whoever waits must get it: the cancelled future below would end the whole run instead.
+            if self._opened.done():
+                raise
+            self._opened.set_exception(problem)
         finally:
             self._ended = self._ended or "the server ended the event stream"
             self._news.set()

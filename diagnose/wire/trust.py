@@ -114,8 +114,8 @@ def _load_client_certificate(context: ssl.SSLContext, network: NetworkSettings) 
     try:
         context.load_cert_chain(str(network.client_certificate), str(key) if key else None)
     except (OSError, ssl.SSLError) as problem:
-        is_pem = not isinstance(problem, ssl.SSLError)
-        reason = _os_reason(problem) if is_pem else "is no PEM certificate with its key"
+        broken = isinstance(problem, ssl.SSLError)
+        reason = "is no PEM certificate with its key" if broken else _os_reason(problem)
         raise UsageError(
             "CFG005",
             f"the client certificate {network.client_certificate} {reason}",
