@@ -325,7 +325,9 @@ class HttpWire:
         exchange.response_headers = tuple(
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
         )
-        if "set-cookie" in response.headers:
+        cookies = response.headers.get_list("set-cookie")
+        # One outside ASCII could not be sent back: no header may carry it.
+        if cookies and all(cookie.isascii() for cookie in cookies):
             response.request = request
             self._cookies.setdefault(origin_of(str(request.url)), httpx2.Cookies()).extract_cookies(response)
         return response

@@ -15,6 +15,7 @@ __all__ = ["KEPT_BODY", "Recorded", "Recorder"]
 
 KEPT_BODY = 64 * 1024
 """Bytes of a body that the report keeps; the rest is counted."""
+_MARGIN = 8 * 1024  # read beyond it, so that a secret is whole when it is masked and cut off afterwards
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,7 +69,7 @@ class Recorded:
     def keep(self, chunk: bytes) -> None:
         """Count ``chunk`` and keep what still fits."""
         self.body_size += len(chunk)
-        room = KEPT_BODY - len(self.body)
+        room = KEPT_BODY + _MARGIN - len(self.body)
         if room > 0:
             self.body += chunk[:room]
 
@@ -127,12 +128,12 @@ class Recorded:
             request=request,
             response=response,
             timings_ms=self.timings(),
-            truncated=self.body_size > len(self.body),
+            truncated=self.body_size > KEPT_BODY,
         )
 
 
 def _body_text(body: bytes, redactor: Redactor) -> str:
-    return str(display(redactor.text(body.decode("utf-8", "backslashreplace")), layout=True))
+    return str(display(redactor.text(body.decode("utf-8", "backslashreplace"))[:KEPT_BODY], layout=True))
 
 
 class Recorder:

@@ -47,6 +47,14 @@ def test_a_cookie_comes_back_on_every_later_request(lab: Lab) -> None:
     assert "passed" == report.verdict.status
 
 
+def test_a_cookie_that_no_header_may_carry_is_not_sent_back(lab: Lab) -> None:
+    with lab.start(parse(HEAD.replace(CANARY, "gr\u00fcn"), name="cookies")) as running:
+        report = diagnosed(running.url)
+        sent = [record.header("cookie") for record in running.log]
+    assert {None} == set(sent)
+    assert "passed" == report.verdict.status
+
+
 def test_a_cookie_is_not_in_the_report(lab: Lab) -> None:
     with lab.start(parse(HEAD, name="cookies")) as running:
         assert CANARY not in diagnosed(running.url).to_json()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from diagnose.connector.credential import Applied
 from diagnose.wire.http_wire import _PIECE, ExchangeFailed, HttpWire, _Decoder
-from diagnose.wire.recorder import Recorder
+from diagnose.wire.recorder import KEPT_BODY, Recorder
 from diagnose.wire.resolver import Address
 from diagnose.wire.sockets import WireStream, connect
 from diagnose.wire.transport import StagedTransport
