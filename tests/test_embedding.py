@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from diagnose_lab import Lab
 
+from diagnose.connector.file import load_file
+
 PAGE = Path(__file__).parent.parent / "docs" / "embedding.md"
 SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 
@@ -31,3 +33,12 @@ def test_a_snippet_of_the_embedding_page_runs(lab: Lab, number: int) -> None:
 
 def test_the_page_has_snippets() -> None:
     assert len(SNIPPETS) >= 8
+
+
+def test_the_example_of_a_connector_file_is_one(tmp_path: Path) -> None:
+    text = (PAGE.parent / "connector-file.md").read_text(encoding="utf-8")
+    example = re.search(r"```json\n(.*?)```", text, re.DOTALL)
+    assert example is not None
+    path = tmp_path / "connector.json"
+    path.write_text(example.group(1))
+    assert ["crm"] == [connector.name for connector in load_file(path)]
