@@ -14,6 +14,7 @@ from typing import Any
 from diagnose.connector import Connector
 from diagnose.connector.address import Origin
 from diagnose.errors import UsageError
+from diagnose.oauth.record import StoredLogin
 from diagnose.options import Options
 from diagnose.redact import Redactor
 from diagnose.step import Evidence, Fault, Finding
@@ -44,6 +45,8 @@ class Context:
     monotonic: Callable[[], float] = time.monotonic
     random: random.Random = field(default_factory=random.SystemRandom)
     closing: AsyncExitStack = field(default_factory=AsyncExitStack)
+    login: StoredLogin | None = None
+    """The stored login whose tokens the connector's credential has."""
     clock_skew_s: float | None = None
     trust_store: str | None = None
     proxies: dict[str, str] = field(default_factory=dict)
