@@ -9,17 +9,19 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diagnose.connector import Connector
 from diagnose.connector.address import Origin
 from diagnose.errors import UsageError
-from diagnose.oauth.record import StoredLogin
 from diagnose.options import Options
 from diagnose.redact import Redactor
 from diagnose.step import Evidence, Fault, Finding
 from diagnose.wire.recorder import Recorder
 from diagnose.wire.resolver import NameserverResolver, PinnedResolver, Resolver, SystemResolver
+
+if TYPE_CHECKING:
+    from diagnose.oauth.record import StoredLogin
 
 __all__ = ["Context", "default_resolver", "split_resolver"]
 
