@@ -159,6 +159,11 @@ class CallbackListener:
         """Take the answer to this ``state``; ``iss_promised``: the issuer's metadata says that it names itself."""
         self._state, self._issuer, self._iss_promised = state.encode(), issuer, iss_promised
 
+    @property
+    def state(self) -> str:
+        """The state that the answer has, as it was compared."""
+        return (self._state or b"").decode()
+
     async def answer(self) -> Authorization:
         """Wait for the right request; the caller bounds the time."""
         assert self._answer is not None, "the listener is entered first"
@@ -240,7 +245,7 @@ class CallbackListener:
             return self._wrong("another state than this login's", 403)
         assert self._answer is not None
         if self._answer.done():
-            return self._wrong("the right state a second time", 410)
+            return 410  # a page that is loaded again; nobody else knows the state
         if given.get("code"):
             self._redactor.register(given["code"])
         self._answer.set_result(self._authorization(given))
