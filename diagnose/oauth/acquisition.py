@@ -69,7 +69,7 @@ class Interaction:
 
 @record
 class FlowClient:
-    """The client and its grant, every reference resolved; ``client_id`` None is one that is still to be got."""
+    """The client and its grant, every reference resolved; ``client_id`` None: one is still to be got."""
 
     grant: GrantType
     registration: Registration
