@@ -1,0 +1,170 @@
+"""The official SDK's OAuth providers, one per grant, and the memory that they keep their tokens in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+
+from diagnose.connector.credential import JWT_BEARER
+from diagnose.records import record
+
+if TYPE_CHECKING:
+    from diagnose.oauth.acquisition import Flow
+
+__all__ = ["Memory", "Sdk", "load_sdk", "provider"]
+
+_CLIENT_NAME = "Connector Diagnose"
+_ASSERTION_S = 60
+
+
+@record
+class Sdk:
+    """What is taken from ``mcp``, which is imported late. Its types are not ours to annotate with."""
+
+    auth: Any
+    extensions: Any
+    models: Any
+
+    @property
+    def flow_error(self) -> type[Exception]:
+        found: type[Exception] = self.auth.OAuthFlowError
+        return found
+
+    def metadata(self, document: dict[str, Any]) -> Any:
+        """The SDK's reading of authorization server metadata. Raises ValueError."""
+        return self.models.OAuthMetadata.model_validate(document)
+
+    def code_result(self, *, code: str | None, state: str | None, iss: str | None) -> Any:
+        return self.models.AuthorizationCodeResult(code=code, state=state, iss=iss)
+
+
+def load_sdk() -> Sdk:
+    """Import the SDK's client authentication; takes about a second."""
+    import mcp.client.auth
+    import mcp.shared.auth
+    from mcp.client.auth.extensions import client_credentials, identity_assertion
+
+    return Sdk(
+        auth=mcp.client.auth, extensions=(client_credentials, identity_assertion), models=mcp.shared.auth
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Memory:
+    """The SDK's ``TokenStorage``: for one flow, and never on a disk (it keeps no absolute expiry)."""
+
+    tokens: Any = None
+    client: Any = None
+    asked_scope: str | None = None
+    resource: str | None = None
+
+    async def get_tokens(self) -> Any:
+        return self.tokens
+
+    async def set_tokens(self, tokens: Any) -> None:
+        self.tokens = tokens
+
+    async def get_client_info(self) -> Any:
+        return self.client
+
+    async def set_client_info(self, client_info: Any) -> None:
+        self.client = client_info
+
+
+def provider(
+    sdk: Sdk,
+    flow: Flow,
+    memory: Memory,
+    *,
+    redirect_uri: str | None,
+    visit: Callable[[str], Awaitable[None]],
+    answer: Callable[[], Awaitable[Any]],
+) -> httpx2.Auth:
+    """The provider of the flow's grant."""
+    if flow.client.grant == JWT_BEARER:
+        return _identity_assertion(sdk, flow, memory)
+    if flow.client.grant == "client_credentials":
+        by_key = flow.client.private_key is not None
+        return _by_key(sdk, flow, memory) if by_key else _by_secret(sdk, flow, memory)
+    return _authorization_code(sdk, flow, memory, redirect_uri=redirect_uri, visit=visit, answer=answer)
+
+
+def _authorization_code(
+    sdk: Sdk,
+    flow: Flow,
+    memory: Memory,
+    *,
+    redirect_uri: str | None,
+    visit: Callable[[str], Awaitable[None]],
+    answer: Callable[[], Awaitable[Any]],
+) -> httpx2.Auth:
+    client = flow.client
+    if client.client_id is not None:
+        memory.client = sdk.models.OAuthClientInformationFull(
+            client_id=client.client_id,
+            client_secret=client.client_secret,
+            redirect_uris=[redirect_uri],
+            token_endpoint_auth_method=client.method or ("client_secret_basic" if client.client_secret else "none"),
+        )
+    made: httpx2.Auth = sdk.auth.OAuthClientProvider(
+        flow.judged.endpoint,
+        sdk.models.OAuthClientMetadata(
+            client_name=_CLIENT_NAME, redirect_uris=[redirect_uri], token_endpoint_auth_method="none"
+        ),
+        memory,
+        redirect_handler=visit,
+        callback_handler=answer,
+        client_metadata_url=client.metadata_url,
+    )
+    return made
+
+
+def _by_secret(sdk: Sdk, flow: Flow, memory: Memory) -> httpx2.Auth:
+    made: httpx2.Auth = sdk.extensions[0].ClientCredentialsOAuthProvider(
+        flow.judged.endpoint,
+        memory,
+        client_id=flow.client.client_id,
+        client_secret=flow.client.client_secret,
+        token_endpoint_auth_method=flow.client.method or "client_secret_basic",
+        issuer=flow.issuer,
+    )
+    return made
+
+
+def _by_key(sdk: Sdk, flow: Flow, memory: Memory) -> httpx2.Auth:
+    signed = sdk.extensions[0].SignedJWTParameters(
+        issuer=flow.client.client_id,
+        subject=flow.client.client_id,
+        signing_key=flow.client.private_key,
+        signing_algorithm=flow.client.signing_algorithm,
+        lifetime_seconds=_ASSERTION_S,
+    )
+    made: httpx2.Auth = sdk.extensions[0].PrivateKeyJWTOAuthProvider(
+        flow.judged.endpoint,
+        memory,
+        client_id=flow.client.client_id,
+        assertion_provider=signed.create_assertion_provider(),
+        issuer=flow.issuer,
+    )
+    return made
+
+
+def _identity_assertion(sdk: Sdk, flow: Flow, memory: Memory) -> httpx2.Auth:
+    async def assertion(audience: str, resource: str) -> str:
+        memory.resource = resource
+        return flow.client.assertion or ""
+
+    made: httpx2.Auth = sdk.extensions[1].IdentityAssertionOAuthProvider(
+        flow.judged.endpoint,
+        memory,
+        client_id=flow.client.client_id,
+        client_secret=flow.client.client_secret,
+        issuer=flow.issuer,
+        assertion_provider=assertion,
+        scope=flow.judged.scope,
+        token_endpoint_auth_method=flow.client.method or "client_secret_post",
+    )
+    return made
