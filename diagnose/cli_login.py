@@ -78,22 +78,17 @@ login = click.Command(
     "login",
     callback=_login,
     params=[parameter for parameter in run.params if parameter.name in _SHARED] + list(_OWN),
-    help="""Log in to TARGET and keep the token: the first five steps, then the login, then a first request with it.
+    help="""Log in to TARGET and keep the token: steps 1 to 5, then the login, then a first request with it.
 
-    The URL to log in at is printed. It is opened in the browser with --open, or when you say so. Exit codes are
-    those of run; 130 also when you stop waiting.""",
+    The URL to log in at is printed; --open opens it in the browser, and so does your word on a terminal.
+    Exit codes are those of run; 130 also when you stop waiting.""",
 )
 
 
 def _unset() -> dict[str, Any]:
     """The options of ``run`` that a login does not take, as if nobody had given them."""
-    context = click.Context(run)
-    known = Asked.__dataclass_fields__
-    return {
-        parameter.name: () if getattr(parameter, "multiple", False) else parameter.get_default(context)
-        for parameter in run.params
-        if parameter.name is not None and parameter.name in known
-    }
+    defaults = run.make_context("run", ["TARGET"]).params
+    return {name: defaults[name] for name in Asked.__dataclass_fields__}
 
 
 def _to_log_in(

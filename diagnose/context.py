@@ -119,7 +119,7 @@ class Context:
 
     @asynccontextmanager
     async def waiting_for_person(self, seconds: float) -> AsyncIterator[None]:
-        """Stop the deadlines of the step and of the run while somebody acts. Raises TimeoutError after ``seconds``."""
+        """Stop the deadlines of step and run while somebody acts. Raises TimeoutError after ``seconds``."""
         scope, began = self._scope, self.monotonic()
         if scope is not None:
             scope.reschedule(None)

@@ -99,7 +99,8 @@ async def open_with_new_token(ctx: Context, http: HttpFacts, auth: AuthFacts, dn
     again = dataclasses.replace(
         http, status=reply.status, challenged=reply.status in (401, 403), _opening=reply
     )
-    return Opened(http=again, reply=reply, acquired={key: item for key, item in shown.items() if item is not None})
+    told = {name: value for name, value in shown.items() if value is not None}
+    return Opened(http=again, reply=reply, acquired=told)
 
 
 async def _said(ctx: Context, http: HttpFacts) -> RpcReply:
@@ -132,8 +133,8 @@ def _check_issuer(credential: OAuth2Credential, auth: AuthFacts) -> None:
 
 
 def _same_issuer(configured: str, found: str | None) -> bool:
-    # As the official SDK compares: the same text, and a root with and without its slash.
-    return found is not None and (configured == found or f"{configured.rstrip('/')}/" == f"{found.rstrip('/')}/")
+    # A slash at the end is the SDK's to judge: it belongs to the same server in any case.
+    return found is not None and configured.rstrip("/") == found.rstrip("/")
 
 
 def _flow(

@@ -53,20 +53,20 @@ def fault_of_failure(ctx: Context, flow: Flow, failure: AcquisitionFailed) -> Fa
 
 def stray_hits(stray: Mapping[str, int]) -> Finding:
     """The warning about requests to the callback that were not the answer."""
-    listed = "; ".join(f"{what}: {count}" for what, count in sorted(stray.items()))
+    listed = _listed(stray)
     evidence = Evidence(
         label="requests to the loopback callback", expected="the answer of this login alone", observed=listed
     )
-    return Finding(
-        code="TOK032", args={"count": sum(stray.values()), "listed": listed}, evidence=(evidence,)
-    )
+    return Finding(code="TOK032", args={"count": sum(stray.values()), "listed": listed}, evidence=(evidence,))
+
+
+def _listed(stray: Mapping[str, int]) -> str:
+    return "; ".join(f"{what}: {count}" for what, count in sorted(stray.items()))
 
 
 def failed_key(credential: OAuth2Credential, why: str) -> Fault:
     """The private key of the connector cannot sign."""
-    evidence = Evidence(
-        label="private_key", expected="a private key in PEM form that signs", observed=why
-    )
+    evidence = Evidence(label="private_key", expected="a private key in PEM form that signs", observed=why)
     return Fault("TOK049", evidence, file=str(credential.private_key), why=why)
 
 
@@ -79,7 +79,7 @@ def failed_port(flow: Flow, why: str) -> Fault:
 
 
 def _unanswered(flow: Flow, failure: AcquisitionFailed) -> Fault:
-    hits = "; ".join(f"{what}: {count}" for what, count in sorted(failure.stray.items())) or "no request at all"
+    hits = _listed(failure.stray) or "no request at all"
     evidence = Evidence(
         label=f"requests to the callback within {failure.detail} s",
         expected="the authorization response",
@@ -94,7 +94,9 @@ def _not_authorized(flow: Flow, failure: AcquisitionFailed) -> Fault:
     assert came is not None
     if came.kind == "issuer":
         observed = came.iss if came.iss is not None else "absent"
-        evidence = Evidence(label="iss of the authorization response", expected=flow.issuer, observed=observed)
+        evidence = Evidence(
+            label="iss of the authorization response", expected=flow.issuer, observed=observed
+        )
         return Fault("TOK034", evidence, issuer=flow.issuer, observed=observed)
     said = ": ".join(part for part in (came.error, came.description) if part) or "neither code nor error"
     evidence = Evidence(label="the authorization response", expected="a code", observed=said)
@@ -137,9 +139,7 @@ def _unreached(ctx: Context, flow: Flow, failure: AcquisitionFailed) -> Fault:
     evidence = Evidence(
         label=f"/{endpoint}", expected="an HTTP answer", observed=failure.detail, where=url, exchange=exchange
     )
-    return Fault(
-        "TOK042", evidence, exchange=exchange, where=url, endpoint=url, said=failure.detail
-    )
+    return Fault("TOK042", evidence, exchange=exchange, where=url, endpoint=url, said=failure.detail)
 
 
 def _asked(flow: Flow, endpoint: str) -> dict[str, object]:
@@ -181,4 +181,5 @@ def _said(answer: EndpointAnswer) -> str:
     if answer.value:
         return f"a JSON object with {', '.join(sorted(map(str, answer.value)))[:200]}"
     kind = next((text for name, text in answer.headers.items() if name.lower() == "content-type"), "no type")
-    return f"no JSON object ({kind[:80]}): {answer.text.strip()[:80]!r}" if answer.text.strip() else "an empty body"
+    text = answer.body[:80].decode("utf-8", "replace").strip()
+    return f"no JSON object ({kind[:80]}): {text!r}" if text else "an empty body"

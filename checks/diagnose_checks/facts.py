@@ -127,7 +127,7 @@ class AuthFacts(Facts):
 class TokenFacts(Facts):
     """The credential opened the door, or none was needed.
 
-    ``acquired`` says how step 6 itself got the token, and ``_opened`` is the answer to the first message with it.
+    ``acquired`` says how step 6 itself got the token; ``_opened`` is the answer to the first message with it.
     """
 
     needed: bool

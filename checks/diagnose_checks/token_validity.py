@@ -36,9 +36,7 @@ _SOON = 300
     on_timeout="TOK002",
     deadline=15,
 )
-async def token_validity(
-    ctx: Context, http: HttpFacts, auth: AuthFacts, dns: DnsFacts | None
-) -> TokenFacts:
+async def token_validity(ctx: Context, http: HttpFacts, auth: AuthFacts, dns: DnsFacts | None) -> TokenFacts:
     """Judge the credential by the answer to the very request that the runtime sends."""
     if not acquires(ctx, http, auth):
         return await _judged(ctx, http, auth)
@@ -71,7 +69,7 @@ def _missing(url: str, http: HttpFacts, auth: AuthFacts) -> Fault:
     if challenges.schemes and challenges.of("Bearer", "DPoP") is None:
         how = "--header 'NAME: VALUE', with the header and the value that the server documents"
     elif server is not None:
-        how = f"diagnose login {url} logs in at {server}; or give a token: export TOKEN=... and --bearer-env TOKEN"
+        how = f"diagnose login {url} logs in at {server}; a token of yours goes with --bearer-env TOKEN"
     else:
         how = "give a token: export TOKEN=... and --bearer-env TOKEN"
     exchange = http._opening.exchange

@@ -1,7 +1,7 @@
 """Getting a token as production gets it: the official SDK's providers, with everything they may meet judged.
 
-The SDK builds the requests (PKCE, state, client authentication, RFC 8707) and judges the answers; what it says
-about a failure is a sentence with the server's text in it, so the reason is taken from the recorded answer.
+The SDK builds the requests (PKCE, state, client authentication, RFC 8707) and judges the answers; what it
+says about a failure is a sentence that quotes the server, so the reason is taken from the recorded answer.
 ``mcp`` takes about a second to import and is imported here, in a thread, when a token is to be got.
 """
 
@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, Protocol
 from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
@@ -23,6 +23,7 @@ from diagnose.oauth.callback import Authorization, CallbackListener, Redirect
 from diagnose.oauth.flow_transport import EndpointAnswer, FlowTransport, Judged, Role
 from diagnose.oauth.record import Registration, StoredLogin
 from diagnose.oauth.sdk_providers import Memory, Sdk, load_sdk, provider
+from diagnose.oauth.token_request import TokenError, read_token_answer
 from diagnose.oauth.vetted import Unreached
 from diagnose.records import record
 from diagnose.redact import Redactor
@@ -68,7 +69,7 @@ class Interaction:
 
 @record
 class FlowClient:
-    """The client and its grant, every reference resolved. ``client_id`` None: it registers, or is its document."""
+    """The client and its grant, every reference resolved; ``client_id`` None is one that is still to be got."""
 
     grant: GrantType
     registration: Registration
@@ -245,7 +246,11 @@ class _Acquisition:
         return self.sdk.code_result(code=came.code, state=state, iss=came.iss)
 
     def _acquired(self, transport: FlowTransport, token_endpoint: str) -> Acquired:
-        flow, tokens, answer = self.flow, self.memory.tokens, transport.answers["token"]
+        flow, answer = self.flow, transport.answers["token"]
+        # The SDK's reading has no bounds: a lifetime that no calendar holds, a token that no header carries.
+        tokens = read_token_answer(answer.status, answer.headers, answer.body)
+        if isinstance(tokens, TokenError):
+            raise self._failed("unusable", role="token", answer=answer)
         now = flow.clock()
         client = self.memory.client
         revocation = flow.judged.server.get("revocation_endpoint")
@@ -265,11 +270,11 @@ class _Acquisition:
             registration=flow.client.registration,
             redirect_uri=self.listener.uri if self.listener is not None else None,
             resource=resource if isinstance(resource, str) else self.memory.resource,
-            scope=tokens.scope,
+            scope=tokens.scope or self.memory.tokens.scope,
             access_token=tokens.access_token,
             token_type=tokens.token_type,
             refresh_token=tokens.refresh_token,
-            expires_at=now + timedelta(seconds=tokens.expires_in) if tokens.expires_in else None,
+            expires_at=tokens.expires_at(now),
             obtained_at=now,
         )
         flow.redactor.register(*login.secrets())
@@ -287,7 +292,7 @@ def _places(problem: ValueError) -> list[tuple[Any, ...]]:
 
 @contextmanager
 def _unheard() -> Iterator[None]:
-    """Let no log record of the SDK's flow out: it quotes the server, the state and the answer with the token."""
+    """Let no log record of the SDK's flow out: it quotes the state, and the answer that holds the token."""
     logger, silent = logging.getLogger("mcp.client.auth"), logging.NullHandler()
     propagated = logger.propagate
     logger.addHandler(silent)

@@ -120,7 +120,9 @@ class CallbackListener:
     async def _listen(self, address: str) -> None:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         try:
-            server = await asyncio.start_server(self._serve, address, self._port, family=family, limit=_LARGEST)
+            server = await asyncio.start_server(
+                self._serve, address, self._port, family=family, limit=_LARGEST
+            )
         except OSError:
             if self._servers:  # the second address of a name: this machine may have one family alone
                 return
@@ -156,7 +158,7 @@ class CallbackListener:
         return (self._host, self._host.removesuffix(":80")) if self._port == 80 else (self._host,)
 
     def expect(self, *, state: str, issuer: str, iss_promised: bool) -> None:
-        """Take the answer to this ``state``; ``iss_promised``: the issuer's metadata says that it names itself."""
+        """Take the answer to this ``state``; ``iss_promised``: the metadata says that ``iss`` comes along."""
         self._state, self._issuer, self._iss_promised = state.encode(), issuer, iss_promised
 
     @property

@@ -34,5 +34,7 @@ def client_key(path: Path, algorithm: str) -> str:
     try:
         jwt.encode({"iss": "trial"}, text, algorithm=algorithm)
     except (jwt.PyJWTError, NotImplementedError, ValueError, TypeError) as problem:
-        raise KeyUnusable(f"the key is of another kind than the algorithm {algorithm} signs with") from problem
+        raise KeyUnusable(
+            f"the key is of another kind than the algorithm {algorithm} signs with"
+        ) from problem
     return text

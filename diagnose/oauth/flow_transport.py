@@ -1,8 +1,8 @@
-"""What the official SDK's login talks to: the documents that were judged already, and two endpoints on the wire.
+"""What the official SDK's login talks to: documents that were judged already, and two endpoints on the wire.
 
-The SDK guesses ``/register`` and ``/token`` on the MCP server's own origin where metadata does not name them, and
-follows whatever a document says. Here it finds nothing but what step 5 found, and every request to another place
-ends unsent.
+The SDK guesses ``/register`` and ``/token`` on the MCP server's own origin where metadata does not name them,
+and follows whatever a document says. Here it finds nothing but what step 5 found, and a request to any other
+place ends unsent.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class EndpointAnswer:
     headers: Mapping[str, str]
     exchange: int
     value: Mapping[str, Any] = field(default_factory=dict)
-    text: str = ""
+    body: bytes = b""
 
 
 class FlowTransport(httpx2.AsyncBaseTransport):
@@ -122,7 +122,7 @@ class FlowTransport(httpx2.AsyncBaseTransport):
             headers=dict(exchange.response_headers),
             exchange=exchange.id,
             value=self._object(body),
-            text=body[:2000].decode("utf-8", "replace"),
+            body=body,
         )
         self.asking = None
         return httpx2.Response(response.status_code, headers=response.headers, content=body)
@@ -159,5 +159,3 @@ class FlowTransport(httpx2.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._wire.aclose()
-
-

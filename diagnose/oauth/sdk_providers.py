@@ -107,12 +107,15 @@ def _authorization_code(
             client_id=client.client_id,
             client_secret=client.client_secret,
             redirect_uris=[redirect_uri],
-            token_endpoint_auth_method=client.method or ("client_secret_basic" if client.client_secret else "none"),
+            token_endpoint_auth_method=client.method,
         )
     made: httpx2.Auth = sdk.auth.OAuthClientProvider(
         flow.judged.endpoint,
+        # What is registered is public: a secret on the disk of everybody who logs in is none.
         sdk.models.OAuthClientMetadata(
-            client_name=_CLIENT_NAME, redirect_uris=[redirect_uri], token_endpoint_auth_method="none"
+            client_name=_CLIENT_NAME,
+            redirect_uris=[redirect_uri],
+            token_endpoint_auth_method="none",  # noqa: S106
         ),
         memory,
         redirect_handler=visit,

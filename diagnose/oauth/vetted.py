@@ -1,4 +1,4 @@
-"""A way to the authorization server: no credential of the connector, every address judged before it is dialled."""
+"""A way to the authorization server, without the connector's credential and to judged addresses alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Unreached(httpx2.TransportError):
 
 
 class VettedTransport(httpx2.AsyncBaseTransport):
-    """Dials only what :class:`Reach` allows; raises :class:`Unreached` for everything that is no HTTP answer."""
+    """Dials only what :class:`Reach` allows; raises :class:`Unreached` for all that is no HTTP answer."""
 
     def __init__(
         self,
