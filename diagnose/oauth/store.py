@@ -112,24 +112,26 @@ class LoginStore:
         return tuple(sorted(found, key=lambda login: (login.resource_url, login.issuer)))
 
     def put(self, login: StoredLogin) -> str:
-        """Keep ``login`` in place of an earlier one and say where. Hold :meth:`locked` meanwhile."""
-        from diagnose.oauth.login_keyring import open_keyring
-
-        return self._write(login, open_keyring(self._environ))
+        """Keep ``login`` in place of an earlier one, under its lock, and say where."""
+        with self.locked(login.resource_url):
+            return self._write(login, self._keyring())
 
     def rewrite(self, login: StoredLogin) -> str:
         """Keep a changed ``login`` where it is kept already. Hold :meth:`locked` meanwhile."""
         return self._write(login, self._keyring() if self._kept(login) == "keyring" else None)
 
     def remove(self, resource_url: str, issuer: str | None = None) -> tuple[StoredLogin, ...]:
-        """Forget the logins for ``resource_url`` and give what was forgotten."""
+        """Forget the logins for ``resource_url``, under their lock, and give what was forgotten."""
+        if not self._paths(resource_url, issuer):
+            return ()
         gone: list[StoredLogin] = []
-        for path in self._paths(resource_url, issuer):
-            entry = self._read(path)
-            if entry.kept == "keyring":
-                self._forget(path)
-            delete_private(path)
-            gone.append(entry.login)
+        with self.locked(resource_url):
+            for path in self._paths(resource_url, issuer):
+                entry = self._read(path)
+                if entry.kept == "keyring":
+                    self._forget(path)
+                delete_private(path)
+                gone.append(entry.login)
         return tuple(gone)
 
     def place(self, login: StoredLogin) -> str:
