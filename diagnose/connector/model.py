@@ -199,7 +199,8 @@ class Connector(_Part):
     def connect(self) -> AbstractAsyncContextManager[mcp.Client]:
         """Open the production session with the official SDK: same URL, headers, trust, proxy, credential.
 
-        Imports ``mcp``, which costs about a second. Raises UsageError for an unset reference.
+        A stored login is used, and renewed where it ends. Imports ``mcp``, which costs about a second.
+        Raises UsageError for an unset reference, and CFG022 where a login is needed and none is stored.
         """
         from diagnose.connector.runtime import open_session
 

@@ -12,9 +12,9 @@ from diagnose.connector.credential import JWT_BEARER
 from diagnose.records import record
 
 if TYPE_CHECKING:
-    from diagnose.oauth.acquisition import Flow
+    from diagnose.oauth.acquisition import Flow, FlowClient
 
-__all__ = ["Memory", "Sdk", "load_sdk", "provider"]
+__all__ = ["Memory", "Sdk", "Unattended", "load_sdk", "provider", "unattended_provider"]
 
 _CLIENT_NAME = "Connector Diagnose"
 _ASSERTION_S = 60
@@ -74,6 +74,16 @@ class Memory:
         self.client = client_info
 
 
+@record
+class Unattended:
+    """A grant that needs no person. ``scope`` None leaves it to what the server asks for."""
+
+    endpoint: str
+    client: FlowClient
+    issuer: str
+    scope: str | None = None
+
+
 def provider(
     sdk: Sdk,
     flow: Flow,
@@ -84,12 +94,19 @@ def provider(
     answer: Callable[[], Awaitable[Any]],
 ) -> httpx2.Auth:
     """The provider of the flow's grant."""
-    if flow.client.grant == JWT_BEARER:
-        return _identity_assertion(sdk, flow, memory)
-    if flow.client.grant == "client_credentials":
-        by_key = flow.client.private_key is not None
-        return _by_key(sdk, flow, memory) if by_key else _by_secret(sdk, flow, memory)
-    return _authorization_code(sdk, flow, memory, redirect_uri=redirect_uri, visit=visit, answer=answer)
+    if flow.client.grant == "authorization_code":
+        return _authorization_code(sdk, flow, memory, redirect_uri=redirect_uri, visit=visit, answer=answer)
+    judged = flow.judged
+    asked = Unattended(endpoint=judged.endpoint, client=flow.client, issuer=flow.issuer, scope=judged.scope)
+    return unattended_provider(sdk, asked, memory)
+
+
+def unattended_provider(sdk: Sdk, asked: Unattended, memory: Memory) -> httpx2.Auth:
+    """The provider of a grant that needs no person; it sends the client's secret to ``issuer`` alone."""
+    if asked.client.grant == JWT_BEARER:
+        return _identity_assertion(sdk, asked, memory)
+    by_key = asked.client.private_key is not None
+    return _by_key(sdk, asked, memory) if by_key else _by_secret(sdk, asked, memory)
 
 
 def _authorization_code(
@@ -125,49 +142,51 @@ def _authorization_code(
     return made
 
 
-def _by_secret(sdk: Sdk, flow: Flow, memory: Memory) -> httpx2.Auth:
+def _by_secret(sdk: Sdk, asked: Unattended, memory: Memory) -> httpx2.Auth:
     made: httpx2.Auth = sdk.extensions[0].ClientCredentialsOAuthProvider(
-        flow.judged.endpoint,
+        asked.endpoint,
         memory,
-        client_id=flow.client.client_id,
-        client_secret=flow.client.client_secret,
-        token_endpoint_auth_method=flow.client.method or "client_secret_basic",
-        issuer=flow.issuer,
+        client_id=asked.client.client_id,
+        client_secret=asked.client.client_secret,
+        token_endpoint_auth_method=asked.client.method or "client_secret_basic",
+        issuer=asked.issuer,
+        scope=asked.scope,
     )
     return made
 
 
-def _by_key(sdk: Sdk, flow: Flow, memory: Memory) -> httpx2.Auth:
+def _by_key(sdk: Sdk, asked: Unattended, memory: Memory) -> httpx2.Auth:
     signed = sdk.extensions[0].SignedJWTParameters(
-        issuer=flow.client.client_id,
-        subject=flow.client.client_id,
-        signing_key=flow.client.private_key,
-        signing_algorithm=flow.client.signing_algorithm,
+        issuer=asked.client.client_id,
+        subject=asked.client.client_id,
+        signing_key=asked.client.private_key,
+        signing_algorithm=asked.client.signing_algorithm,
         lifetime_seconds=_ASSERTION_S,
     )
     made: httpx2.Auth = sdk.extensions[0].PrivateKeyJWTOAuthProvider(
-        flow.judged.endpoint,
+        asked.endpoint,
         memory,
-        client_id=flow.client.client_id,
+        client_id=asked.client.client_id,
         assertion_provider=signed.create_assertion_provider(),
-        issuer=flow.issuer,
+        issuer=asked.issuer,
+        scope=asked.scope,
     )
     return made
 
 
-def _identity_assertion(sdk: Sdk, flow: Flow, memory: Memory) -> httpx2.Auth:
+def _identity_assertion(sdk: Sdk, asked: Unattended, memory: Memory) -> httpx2.Auth:
     async def assertion(audience: str, resource: str) -> str:
         memory.resource = resource
-        return flow.client.assertion or ""
+        return asked.client.assertion or ""
 
     made: httpx2.Auth = sdk.extensions[1].IdentityAssertionOAuthProvider(
-        flow.judged.endpoint,
+        asked.endpoint,
         memory,
-        client_id=flow.client.client_id,
-        client_secret=flow.client.client_secret,
-        issuer=flow.issuer,
+        client_id=asked.client.client_id,
+        client_secret=asked.client.client_secret,
+        issuer=asked.issuer,
         assertion_provider=assertion,
-        scope=flow.judged.scope,
-        token_endpoint_auth_method=flow.client.method or "client_secret_post",
+        scope=asked.scope,
+        token_endpoint_auth_method=asked.client.method or "client_secret_post",
     )
     return made
