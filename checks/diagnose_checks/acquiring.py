@@ -16,11 +16,19 @@ from diagnose.context import Context
 from diagnose.errors import UsageError
 from diagnose.records import record
 from diagnose.step import Evidence, Fault
+from diagnose.wire.http_wire import ExchangeFailed
 from diagnose.wire.reach import reach_of
 from diagnose.wire.recording import RecordingTransport
 from diagnose.wire.rpc import MODERN_VERSION, RpcReply, StreamableChannel
 from diagnose.wire.threads import in_daemon_thread
-from diagnose_checks.acquisition_faults import failed_key, failed_port, fault_of_failure, stray_hits
+from diagnose_checks.acquisition_faults import (
+    failed_key,
+    failed_port,
+    fault_of_failure,
+    late,
+    stray_hits,
+    unheard,
+)
 from diagnose_checks.facts import AuthFacts, DnsFacts, HttpFacts
 from diagnose_checks.opening import say_first
 from diagnose_checks.token_response import judge_token_response, response_finding
@@ -63,6 +71,7 @@ async def open_with_new_token(ctx: Context, http: HttpFacts, auth: AuthFacts, dn
     try:
         flow = _flow(ctx, credential, http, auth, dns)
         ctx.closing.push_async_callback(flow.wire.aclose)
+        ctx.if_late(lambda: late(flow))
         acquired = await acquire(flow)
     except KeyUnusable as problem:
         raise failed_key(credential, str(problem)) from problem
@@ -104,12 +113,12 @@ async def open_with_new_token(ctx: Context, http: HttpFacts, auth: AuthFacts, dn
 
 
 async def _said(ctx: Context, http: HttpFacts) -> RpcReply:
-    from diagnose_checks.init_codes import INIT_CODES
-    from diagnose_checks.rpc_faults import exchange_faults
-
     assert isinstance(http._channel, StreamableChannel)
-    with exchange_faults(INIT_CODES, http.opened_with):
+    ctx.if_late(lambda: unheard("no complete answer before the step's deadline", None))
+    try:
         return await say_first(http._channel, step=ctx.step_id)
+    except ExchangeFailed as problem:
+        raise unheard(problem.detail, problem.exchange.id) from problem
 
 
 async def _kept(ctx: Context, login: Any) -> str:
@@ -151,7 +160,6 @@ def _flow(
         resolver=ctx.resolver,
         network=ctx.connector.network,
         environ=ctx.environ,
-        seconds=_ENDPOINT_S,
     )
     judged = Judged(
         endpoint=ctx.connector.url,
@@ -174,6 +182,7 @@ def _flow(
         ),
         redactor=ctx.redactor,
         clock=ctx.clock,
+        seconds=_ENDPOINT_S,
         interaction=_interaction(ctx, credential) if credential.needs_person else None,
     )
 
@@ -182,7 +191,11 @@ def _resource(credential: OAuth2Credential, auth: AuthFacts) -> Mapping[str, Any
     """The resource metadata, with the authorization server that was judged as the only one."""
     if auth._resource_metadata is None:
         return None
-    judged: dict[str, Any] = {"authorization_servers": list(auth.authorization_servers or ())[:1]}
+    listed = auth.authorization_servers or ()
+    walked = next(
+        (server for server in listed if _same_issuer(server, auth.issuer)), next(iter(listed), None)
+    )
+    judged: dict[str, Any] = {"authorization_servers": [walked]}
     if credential.resource is not None:
         judged["resource"] = credential.resource
     return {**auth._resource_metadata, **judged}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from diagnose.connector import OAuth2Credential
 from diagnose.connector.credential import JWT_BEARER
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from diagnose.oauth.acquisition import AcquisitionFailed, Flow
     from diagnose.oauth.flow_transport import EndpointAnswer
 
-__all__ = ["failed_key", "failed_port", "fault_of_failure", "stray_hits"]
+__all__ = ["failed_key", "failed_port", "fault_of_failure", "late", "stray_hits", "unheard"]
 
 _WRONG_STATE = "another state than this login's"
 
@@ -28,7 +28,6 @@ _TOKEN_ERRORS: Mapping[str, str] = {
 }
 # RFC 6749 4.1.2.1 and RFC 8707 2, as they come back to the redirect URI.
 _AUTHORIZATION_ERRORS: Mapping[str, str] = {
-    "access_denied": "TOK030",
     "invalid_target": "TOK038",
     "invalid_scope": "TOK039",
 }
@@ -49,6 +48,25 @@ def fault_of_failure(ctx: Context, flow: Flow, failure: AcquisitionFailed) -> Fa
         return _unreached(ctx, flow, failure)
     evidence = Evidence(label="the official SDK", expected="a token", observed=failure.detail)
     return Fault("TOK047", evidence, said=failure.detail, issuer=flow.issuer)
+
+
+def late(flow: Flow) -> Fault:
+    """The step's deadline passed while an endpoint was asked."""
+    url = str(flow.judged.server.get("token_endpoint", flow.issuer))
+    said = "no complete answer came before the step's deadline"
+    evidence = Evidence(label="the token", expected="an HTTP answer", observed=said, where=url)
+    return Fault("TOK042", evidence, where=url, endpoint=url, said=said)
+
+
+def unheard(said: str, exchange: int | None) -> Fault:
+    """With the new token the server gave no complete answer."""
+    evidence = Evidence(
+        label="the first message, with the new token",
+        expected="a complete answer",
+        observed=said,
+        exchange=exchange,
+    )
+    return Fault("TOK044", evidence, exchange=exchange, said=said)
 
 
 def stray_hits(stray: Mapping[str, int]) -> Finding:
@@ -100,8 +118,10 @@ def _not_authorized(flow: Flow, failure: AcquisitionFailed) -> Fault:
         return Fault("TOK034", evidence, issuer=flow.issuer, observed=observed)
     said = ": ".join(part for part in (came.error, came.description) if part) or "neither code nor error"
     evidence = Evidence(label="the authorization response", expected="a code", observed=said)
-    code = _AUTHORIZATION_ERRORS.get(came.error or "", "TOK044")
-    return Fault(code, evidence, said=said, **_asked(flow, "the authorization endpoint"))
+    code = _AUTHORIZATION_ERRORS.get(came.error or "", "TOK030")
+    # Only a refusal can be the person's own; a server that fails or rejects the request is its operator's.
+    actor = "idp_admin" if code == "TOK030" and came.error != "access_denied" else None
+    return Fault(code, evidence, actor=actor, said=said, **_asked(flow, "the authorization endpoint"))
 
 
 def _not_registered(flow: Flow, answer: EndpointAnswer) -> Fault:
@@ -142,7 +162,7 @@ def _unreached(ctx: Context, flow: Flow, failure: AcquisitionFailed) -> Fault:
     return Fault("TOK042", evidence, exchange=exchange, where=url, endpoint=url, said=failure.detail)
 
 
-def _asked(flow: Flow, endpoint: str) -> dict[str, object]:
+def _asked(flow: Flow, endpoint: str) -> dict[str, Any]:
     """The words about the client that the pages of this family share."""
     client = flow.client
     proof = {

@@ -84,7 +84,10 @@ class FlowClient:
 
 @record
 class Flow:
-    """One acquisition. ``protocol_version`` is what the MCP request said, where it said one."""
+    """One acquisition.
+
+    ``protocol_version`` is what the MCP request said, where it said one; ``seconds`` bounds each answer.
+    """
 
     judged: Judged
     client: FlowClient
@@ -93,6 +96,7 @@ class Flow:
     wire: RecordingTransport
     redactor: Redactor
     clock: Callable[[], datetime]
+    seconds: float
     interaction: Interaction | None = None
 
 
@@ -173,7 +177,7 @@ class _Acquisition:
             roles[str(metadata.registration_endpoint)] = "registration"
             if flow.interaction is not None:
                 flow.interaction.person.registering(str(metadata.registration_endpoint))
-        transport = FlowTransport(flow.judged, roles, flow.wire, flow.redactor)
+        transport = FlowTransport(flow.judged, roles, flow.wire, flow.redactor, flow.seconds)
         await self._drive(transport, self._auth(str(metadata.authorization_endpoint)))
         return self._acquired(transport, str(metadata.token_endpoint))
 

@@ -7,6 +7,7 @@ place ends unsent.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any, Literal
@@ -70,12 +71,14 @@ class FlowTransport(httpx2.AsyncBaseTransport):
         roles: Mapping[str, Role],
         wire: RecordingTransport,
         redactor: Redactor,
+        seconds: float,
     ) -> None:
-        """``roles`` are the URLs that a POST may go to."""
+        """``roles`` are the URLs that a POST may go to; ``seconds`` bounds each whole answer."""
         self._judged = judged
         self._roles = dict(roles)
         self._wire = wire
         self._redactor = redactor
+        self._seconds = seconds
         self.answers: dict[Role, EndpointAnswer] = {}
         self.asking: Role | None = None
         """The endpoint whose answer is waited for."""
@@ -108,11 +111,7 @@ class FlowTransport(httpx2.AsyncBaseTransport):
         self.asking = role
         await request.aread()
         self._hide_request(request)
-        response = await self._wire.handle_async_request(request)
-        try:
-            body = await response.aread()
-        except httpx2.TransportError as problem:
-            raise Unreached(f"HTTP {response.status_code}, and then: {problem}") from problem
+        response, body = await self._answered(request)
         self._follow(url, role, response)
         exchange = self._wire.exchanges[-1]
         self.answers[role] = EndpointAnswer(
@@ -126,6 +125,21 @@ class FlowTransport(httpx2.AsyncBaseTransport):
         )
         self.asking = None
         return httpx2.Response(response.status_code, headers=response.headers, content=body)
+
+    async def _answered(self, request: httpx2.Request) -> tuple[httpx2.Response, bytes]:
+        """The whole answer. Raises Unreached."""
+        response: httpx2.Response | None = None
+        try:
+            async with asyncio.timeout(self._seconds):
+                response = await self._wire.handle_async_request(request)
+                return response, await response.aread()
+        except TimeoutError as problem:
+            begun = f"HTTP {response.status_code} and " if response is not None else ""
+            raise Unreached(f"{begun}no complete answer within {self._seconds:.0f} s") from problem
+        except httpx2.TransportError as problem:
+            if response is None:
+                raise
+            raise Unreached(f"HTTP {response.status_code}, and then: {problem}") from problem
 
     def _hide_request(self, request: httpx2.Request) -> None:
         form = dict(parse_qsl(request.content.decode("utf-8", "replace")))
