@@ -129,6 +129,7 @@ def _moves_cursor() -> bool:
 @click.option(
     "--resolve", multiple=True, metavar="HOST:PORT:IP", help="Pin a host to an address; repeatable."
 )
+@click.option("--no-login", is_flag=True, help="Leave a login that diagnose login stored alone.")
 @click.option("--deep", is_flag=True, help="Allow checks that send more than the runtime does.")
 @click.option("--runtime", is_flag=True, help="Let the official SDK client repeat the run.")
 @click.option(

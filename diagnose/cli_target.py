@@ -49,6 +49,7 @@ class Asked:
     header: tuple[str, ...]
     bearer_env: str | None
     credentials_from: str | None
+    no_login: bool
     ca_bundle: str | None
     client_cert: str | None
     client_key: str | None
@@ -80,6 +81,7 @@ def options_of(asked: Asked) -> Options:
         arguments=_arguments(asked.args) if asked.args is not None else {},
         confirmed_tools=frozenset(asked.confirm),
         deep=asked.deep,
+        stored_login=not asked.no_login,
         runtime=asked.runtime,
     )
 
@@ -121,10 +123,21 @@ def connector_of(target: str, asked: Asked) -> Connector:
     return _borrowing(typed_connector(target, asked), asked)
 
 
+def _logged_in(connector: Connector, asked: Asked) -> Connector:
+    """The connector with its stored login, where nothing says which credential it has. Raises UsageError."""
+    from diagnose.connector import OAuth2Credential
+    from diagnose.oauth.store import open_store
+
+    silent = "credential" not in connector.model_fields_set and not connector.secret_headers
+    if asked.no_login or not silent or not open_store(os.environ).holds(connector.url):
+        return connector
+    return connector.model_copy(update={"credential": OAuth2Credential()})
+
+
 def _borrowing(connector: Connector, asked: Asked) -> Connector:
     """The connector with the login that ``--credentials-from`` names. Raises UsageError."""
     if asked.credentials_from is None:
-        return connector
+        return _logged_in(connector, asked)
     own = connector.credential
     if own.type != "none" and getattr(own, "access_token", "") is not None:
         raise refuse("--credentials-from and the connector's own credential are two", "give one of them")

@@ -38,6 +38,8 @@ class Options:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     confirmed_tools: frozenset[str] = frozenset()
     deep: bool = False
+    stored_login: bool = True
+    """Use the stored login where the credential says that there is one."""
     login: bool = False
     """Let somebody log in where step 6 lacks a token."""
     login_timeout: float = 300.0

@@ -15,10 +15,10 @@ import httpx2
 from diagnose.connector import Connector, OAuth2Credential
 from diagnose.connector.address import origin_of
 from diagnose.connector.runtime import OwnOriginAuth
+from diagnose.oauth.foreign import foreign_transport, post_over
 from diagnose.oauth.logins import filled_in, login_missing, wants_login, with_login
 from diagnose.oauth.record import StoredLogin
 from diagnose.oauth.renewal import (
-    POST_SECONDS,
     RenewalFailed,
     RenewalRefused,
     client_of,
@@ -26,12 +26,8 @@ from diagnose.oauth.renewal import (
     renewed,
 )
 from diagnose.oauth.store import LoginStore, open_store
-from diagnose.oauth.token_request import LARGEST_ANSWER, TokenClient, TokenRequest
-from diagnose.oauth.vetted import Unreached, VettedTransport
-from diagnose.wire.dial import addresses_of
-from diagnose.wire.proxies import effective_proxy
-from diagnose.wire.reach import reach_of
-from diagnose.wire.resolver import ResolutionFailed, Resolver
+from diagnose.oauth.token_request import TokenClient
+from diagnose.wire.resolver import Resolver
 from diagnose.wire.threads import in_daemon_thread
 
 __all__ = ["FetchingAuth", "Routes", "StoredLoginAuth", "session_auth"]
@@ -49,7 +45,7 @@ async def session_auth(
     ``own`` is the route to the connector's origin; closing the routes closes it. Raises UsageError, CFG022
     where a login is needed, and RenewalFailed where the stored one has ended and nobody answers.
     """
-    foreign = await _foreign(connector, environ, resolver)
+    foreign = await foreign_transport(connector, environ, resolver)
     routes = Routes(connector, own, foreign)
     try:
         if wants_login(connector):
@@ -86,23 +82,6 @@ def _provider(connector: Connector, environ: Mapping[str, str]) -> httpx2.Auth:
         scope=credential.scope,
     )
     return unattended_provider(load_sdk(), asked, Memory())
-
-
-async def _foreign(connector: Connector, environ: Mapping[str, str], resolver: Resolver) -> VettedTransport:
-    """The wire of ``connector`` to origins other than its own."""
-    addresses = None
-    if effective_proxy(connector.origin, connector.network, environ) is None:
-        try:
-            addresses = await addresses_of(resolver, connector.origin.host, connector.origin.port)
-        except ResolutionFailed:
-            addresses = None  # the session itself will say so
-    return VettedTransport(
-        reach=reach_of(connector.origin, addresses),
-        resolver=resolver,
-        network=connector.network,
-        environ=environ,
-        seconds=POST_SECONDS,
-    )
 
 
 class Routes(httpx2.AsyncBaseTransport):
@@ -190,7 +169,7 @@ class StoredLoginAuth(httpx2.Auth):
                 login = await renewed(
                     self._store,
                     self._login,
-                    post=self._post,
+                    post=lambda request: post_over(self._foreign, request),
                     now=self._now,
                     client=await in_daemon_thread(self._client),
                 )
@@ -223,29 +202,6 @@ class StoredLoginAuth(httpx2.Auth):
             return client_of(self._login)
         secret = credential.client_secret.resolve(self._environ, where="client secret")
         return client_of(self._login.model_copy(update={"client_secret": secret}))
-
-    async def _post(self, request: TokenRequest) -> tuple[int, Mapping[str, str], bytes]:
-        asked = httpx2.Request("POST", request.url, headers=dict(request.headers), content=request.body)
-        try:
-            response = await self._foreign.handle_async_request(asked)
-            try:
-                return response.status_code, dict(response.headers), await _bounded(response)
-            finally:
-                await response.aclose()
-        except Unreached as problem:
-            raise RenewalFailed(f"no answer from {request.url}: {problem}") from problem
-        except (httpx2.HTTPError, httpx2.InvalidURL) as problem:
-            raise RenewalFailed(f"no answer from {request.url} ({type(problem).__name__})") from problem
-
-
-async def _bounded(response: httpx2.Response) -> bytes:
-    """The body, one byte more than may be read at the most."""
-    body = b""
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > LARGEST_ANSWER:
-            break
-    return body
 
 
 class FetchingAuth(httpx2.Auth):

@@ -103,8 +103,12 @@ class LoginStore:
 
     def find(self, resource_url: str, issuer: str | None = None) -> StoredLogin | None:
         """The login for ``resource_url``, at ``issuer`` if one is named, else the newest."""
-        found = [self._read(path).login for path in self._paths(resource_url, issuer)]
+        found = self.logins_for(resource_url, issuer)
         return max(found, key=lambda login: login.renewed_at or login.obtained_at, default=None)
+
+    def logins_for(self, resource_url: str, issuer: str | None = None) -> tuple[StoredLogin, ...]:
+        """Every login for ``resource_url``, at ``issuer`` if one is named."""
+        return tuple(self._read(path).login for path in self._paths(resource_url, issuer))
 
     def all(self) -> tuple[StoredLogin, ...]:
         """Every login, ordered by resource and issuer."""
