@@ -155,11 +155,13 @@ def _flow(
 
     assert auth._server_metadata is not None
     addresses = dns._addresses if dns is not None and dns._proxy is None else None
+    reach = reach_of(ctx.origin, addresses)
     vetted = VettedTransport(
-        reach=reach_of(ctx.origin, addresses),
+        reach=reach,
         resolver=ctx.resolver,
         network=ctx.connector.network,
         environ=ctx.environ,
+        seconds=_ENDPOINT_S,
     )
     judged = Judged(
         endpoint=ctx.connector.url,
@@ -183,6 +185,7 @@ def _flow(
         redactor=ctx.redactor,
         clock=ctx.clock,
         seconds=_ENDPOINT_S,
+        refuse=reach.refuse_url,
         interaction=_interaction(ctx, credential) if credential.needs_person else None,
     )
 
