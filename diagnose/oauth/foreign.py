@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import anyio
 import httpx2
 
 from diagnose.connector import Connector
@@ -33,7 +34,6 @@ async def foreign_transport(
         resolver=resolver,
         network=connector.network,
         environ=environ,
-        seconds=POST_SECONDS,
     )
 
 
@@ -43,11 +43,14 @@ async def post_over(
     """Send ``request``; a redirect is an answer like any other. Raises RenewalFailed where none came."""
     try:
         asked = httpx2.Request("POST", request.url, headers=dict(request.headers), content=request.body)
-        response = await transport.handle_async_request(asked)
-        try:
-            return response.status_code, dict(response.headers), await _bounded(response)
-        finally:
-            await response.aclose()
+        with anyio.fail_after(POST_SECONDS):
+            response = await transport.handle_async_request(asked)
+            try:
+                return response.status_code, dict(response.headers), await _bounded(response)
+            finally:
+                await response.aclose()
+    except TimeoutError as problem:
+        raise RenewalFailed(f"no answer from {request.url} within {POST_SECONDS:.0f} s") from problem
     except Unreached as problem:
         raise RenewalFailed(f"no answer from {request.url}: {problem}") from problem
     except (httpx2.HTTPError, httpx2.InvalidURL) as problem:

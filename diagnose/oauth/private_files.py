@@ -32,12 +32,16 @@ def read_private(path: Path) -> bytes | None:
         return None
     except OSError as problem:
         raise _unsafe(path, _why_not_opened(problem), f"look at it with ls -l {path}") from problem
-    with os.fdopen(opened, "rb") as file:
-        found = os.fstat(file.fileno())
+    try:
+        found = os.fstat(opened)
         if not stat.S_ISREG(found.st_mode):
-            raise _unsafe(path, "is not a plain file", f"remove it: rm {path}")
+            raise _unsafe(path, "is not a plain file", f"move it away: mv {path} {path}.old")
         _check_owner(path, found, "chmod 600")
-        content = file.read(_LARGEST + 1)
+        content = b""
+        while len(content) <= _LARGEST and (chunk := os.read(opened, _LARGEST)):
+            content += chunk
+    finally:
+        os.close(opened)
     if len(content) > _LARGEST:
         raise UsageError(
             "CFG021",

@@ -7,10 +7,11 @@ gave is written before anybody else may look.
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
@@ -41,6 +42,8 @@ __all__ = [
     "ends_soon",
     "renewed",
 ]
+
+_T = TypeVar("_T")
 
 MARGIN = timedelta(seconds=60)
 """A token that ends within this time is renewed before it is used."""
@@ -105,15 +108,38 @@ async def renewed(
             raise RenewalFailed("the login has no refresh token")
         # A store that cannot be written must show before the token is spent, not after.
         await in_daemon_thread(lambda: store.rewrite(kept))
-        # Once it is sent the old token is worth nothing: neither a deadline nor Ctrl-C comes in between.
-        with anyio.CancelScope(shield=True):
-            answer, hide = await _asked(kept, post, client or client_of(kept))
-            if isinstance(answer, TokenAnswer):
-                return await in_daemon_thread(lambda: _stored(store, kept, answer, now()))
-            if answer.refused:
-                return await in_daemon_thread(lambda: _refused(store, kept, answer, now(), hide))
-            raise RenewalFailed(f"{kept.token_endpoint} gave no token: {display(hide.text(answer.detail))}")
-    raise AssertionError("neither the lock nor the scope swallows anything")
+        return await _undisturbed(_exchanged(store, kept, post, now, client or client_of(kept)))
+
+
+async def _exchanged(
+    store: LoginStore, kept: StoredLogin, post: Post, now: Callable[[], datetime], client: TokenClient
+) -> StoredLogin:
+    answer, hide = await _asked(kept, post, client)
+    if isinstance(answer, TokenAnswer):
+        return await in_daemon_thread(lambda: _stored(store, kept, answer, now()))
+    if answer.refused:
+        return await in_daemon_thread(lambda: _refused(store, kept, answer, now(), hide))
+    raise RenewalFailed(f"{kept.token_endpoint} gave no token: {display(hide.text(answer.detail))}")
+
+
+async def _undisturbed(work: Coroutine[Any, Any, _T]) -> _T:
+    """The result of ``work``, which ends before a cancellation of the caller does.
+
+    Once it is sent the old refresh token is worth nothing, so neither a deadline nor Ctrl-C may come between
+    its answer and the disk. ``work`` has a deadline of its own.
+    """
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    with anyio.CancelScope(shield=True):  # against scopes, which cancel again and again
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError as problem:
+                cancelled = problem
+    if cancelled is None:
+        return task.result()
+    task.cancelled() or task.exception()  # asked for, so that nobody logs it as lost
+    raise cancelled
 
 
 def ends_soon(login: StoredLogin, now: datetime) -> bool:
@@ -139,7 +165,7 @@ async def _asked(
         # The recorded endpoint, never a guessed one: a refresh token is a secret of that server.
         request = token_request(kept.token_endpoint, grant=grant, client=client)
         hide.register(*kept.secrets(), *request.secrets())
-        with anyio.fail_after(POST_SECONDS):
+        with anyio.fail_after(POST_SECONDS + 1.0):  # a bound for a ``post`` that has none
             status, headers, body = await post(request)
     except ClientUnusable as problem:
         raise RenewalFailed(str(problem)) from problem
