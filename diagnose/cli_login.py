@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ _SHARED = (
     *("resolver", "resolve", "fail_on", "exit_by_step"),
 )
 """What ``run`` takes and a login takes as well."""
+
+_OPEN = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
 
 _OWN: tuple[click.Parameter, ...] = (
     click.Option(
@@ -67,7 +70,8 @@ def _login(
     options = replace(options_of(asked), login=True, login_timeout=wait, login_port=port)
     started = start(connector, options=options)
     started.ctx.person = _Terminal(opens=open_)
-    found, delivered = diagnose_and_print(started, printing)
+    # A progress display that moves the cursor would write over the URL.
+    found, delivered = diagnose_and_print(started, replace(printing, quiet=True))
     code = exit_code_of(started, found, fail_on, exit_by_step)
     if code == ExitCode.PASSED:
         _tell(found, printing)
@@ -170,6 +174,7 @@ class _Terminal:
 
     def __init__(self, *, opens: bool | None) -> None:
         self._opens = opens
+        self._asked = False
         self._browser: set[asyncio.Task[None]] = set()
 
     def registering(self, endpoint: str) -> None:
@@ -188,6 +193,7 @@ class _Terminal:
 
         def answered() -> None:
             loop.remove_reader(sys.stdin)
+            self._asked = False
             if sys.stdin.readline().strip().lower() in ("y", "yes"):
                 self._open(url)
 
@@ -196,8 +202,14 @@ class _Terminal:
         except NotImplementedError:  # Windows' loop watches no console
             note("--open opens it in the browser.")
             return
+        self._asked = True
         sys.stderr.write("Open it in the browser? [y/N] ")
         sys.stderr.flush()
+
+    def over(self) -> None:
+        if self._asked:  # the question stands there without an answer
+            asyncio.get_running_loop().remove_reader(sys.stdin)
+            note("")
 
     def _open(self, url: str) -> None:
         task = asyncio.get_running_loop().create_task(_browse(url))
@@ -206,17 +218,19 @@ class _Terminal:
 
 
 async def _browse(url: str) -> None:
-    """Let the standard library find the browser, in a process whose output is not ours.
+    """Let the standard library find the browser, in a process of its own: its output is not ours."""
+    from diagnose.wire.threads import in_daemon_thread
 
-    Isolated, because ``-m`` would else take a webbrowser.py out of the current folder.
-    """
-    nowhere = asyncio.subprocess.DEVNULL
-    try:
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-m", "webbrowser", url), stdin=nowhere, stdout=nowhere, stderr=nowhere
-        )
-        opened = await child.wait() == 0
-    except OSError:
-        opened = False
-    if not opened:
+    if not await in_daemon_thread(lambda: _opened(url)):
         say("the browser could not be opened: open the URL above in one")
+
+
+def _opened(url: str) -> bool:
+    nowhere = subprocess.DEVNULL
+    # Isolated: a webbrowser.py in the current folder is not the standard library's.
+    words = [sys.executable, "-I", "-c", _OPEN, url]
+    try:
+        done = subprocess.run(words, stdin=nowhere, stdout=nowhere, stderr=nowhere, check=False)  # noqa: S603
+    except OSError:
+        return False
+    return done.returncode == 0

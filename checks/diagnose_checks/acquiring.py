@@ -170,7 +170,6 @@ def _flow(
         resolver=ctx.resolver,
         network=ctx.connector.network,
         environ=ctx.environ,
-        seconds=_ENDPOINT_S,
     )
     judged = Judged(
         endpoint=ctx.connector.url,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import pty
 import re
 import signal
 import socket
@@ -168,6 +167,8 @@ def url_of(child: subprocess.Popen[str]) -> str:
 def test_a_terminal_is_asked_and_only_a_yes_opens_the_browser(
     begin: Begin, server: Any, word: str, opened: bool
 ) -> None:
+    import pty
+
     running = server()
     main, terminal = pty.openpty()
     environ = {**browsing(running), "TERM": "dumb"}
