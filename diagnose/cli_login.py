@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -62,11 +63,15 @@ def _login(
 ) -> int:
     printing, described = printing_of(given)
     asked = Asked(**{**_unset(), **described, "until": "token_validity", "no_login": True})
-    connector = _to_log_in(connector_of(target, asked), client_id=client_id, scope=scope, issuer=issuer)
+    connector, credential = _to_log_in(
+        connector_of(target, asked), client_id=client_id, scope=scope, issuer=issuer
+    )
     from dataclasses import replace
 
     from diagnose.api import start
 
+    if credential.needs_person:
+        _check_store(connector.url)
     options = replace(options_of(asked), login=True, login_timeout=wait, login_port=port)
     started = start(connector, options=options)
     started.ctx.person = _Terminal(opens=open_)
@@ -97,7 +102,7 @@ def _unset() -> dict[str, Any]:
 
 def _to_log_in(
     connector: Connector, *, client_id: str | None, scope: str | None, issuer: str | None
-) -> Connector:
+) -> tuple[Connector, OAuth2Credential]:
     """The connector without tokens, as the options amend its client. Raises UsageError."""
     from diagnose.connector import OAuth2Credential
     from diagnose.oauth.callback import redirect_of
@@ -122,9 +127,8 @@ def _to_log_in(
             'register one such as "http://127.0.0.1:8765/callback" and name it in the connector',
             code="CFG019",
         )
-    return connector.model_copy(
-        update={"credential": _amended(credential, client_id=client_id, scope=scope, issuer=issuer)}
-    )
+    amended = _amended(credential, client_id=client_id, scope=scope, issuer=issuer)
+    return connector.model_copy(update={"credential": amended}), amended
 
 
 def _amended(credential: OAuth2Credential, **given: str | None) -> OAuth2Credential:
@@ -145,6 +149,14 @@ def _amended(credential: OAuth2Credential, **given: str | None) -> OAuth2Credent
         changes |= {"client_secret": None, "private_key": None, "token_endpoint_auth_method": None}
     old = {"access_token": None, "refresh_token": None, "expires_at": None}
     return credential.model_copy(update={**old, **changes})
+
+
+def _check_store(url: str) -> None:
+    """See before anybody logs in whether the token can be kept. Raises UsageError."""
+    from diagnose.oauth.store import open_store
+
+    with open_store(os.environ).locked(url):
+        pass
 
 
 def _tell(found: Report, printing: Printing) -> None:

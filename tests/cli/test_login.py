@@ -319,3 +319,16 @@ def test_a_secret_stays_at_home_where_the_server_names_another_issuer(
     assert "TOK043" == json.loads(done.stdout)["verdict"]["code"]
     assert set() == {"/register", "/authorize", "/token"} & {entry.path for entry in running.log}
     assert "lab-secret-5581c0" not in done.stdout + done.stderr
+
+
+def test_a_place_that_cannot_keep_a_login_is_refused_before_anybody_logs_in(
+    diagnose: Run, server: Any, tmp_path: Path
+) -> None:
+    running = server()
+    (tmp_path / "state").write_text("no folder")
+    environ = {**browsing(running), "DIAGNOSE_STATE_DIR": str(tmp_path / "state")}
+    done = diagnose("login", running.url, "--open", env=environ)
+
+    assert 2 == done.returncode
+    assert 1 == len(done.stderr.splitlines())
+    assert [] == running.log
