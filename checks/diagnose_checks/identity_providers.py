@@ -1,7 +1,7 @@
 """Known identity providers, recognised by what their documents say, and their own settings for a finding.
 
-The table is ``identity_providers.toml``. A document can claim to be anybody's: recognition chooses one sentence
-of advice and nothing else.
+The table is ``identity_providers.toml``. A document can claim to be anybody's: recognition chooses one
+sentence of advice and nothing else.
 """
 
 from __future__ import annotations
