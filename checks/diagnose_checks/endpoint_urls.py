@@ -96,7 +96,7 @@ def judge_other_urls(document: Document, subject: str) -> list[Finding]:
             continue
         why = harmful(value)
         if why is not None:
-            return [_endpoint("AUTH038", document, name, "an https URL", why=why, document=subject)]
+            return [_endpoint("AUTH038", document, name, "an https URL", why=why, subject=subject)]
     return []
 
 
