@@ -34,6 +34,8 @@ from diagnose_checks.server_metadata import (
 __all__ = ["Judged", "judge_documents", "judge_servers", "severity_of", "unlisted_issuer"]
 
 _MOST_WALKED = 5
+_ENOUGH = 2.0
+"""Seconds without which no contrast is begun: a deadline must not take the place of the first error."""
 
 
 @record
@@ -78,6 +80,8 @@ async def judge_servers(
         return taken
     others: list[Judged] = []
     for issuer in servers[1:_MOST_WALKED]:
+        if ctx.time_left() < _ENOUGH:
+            break
         if issuer == servers[0] or not is_absolute(issuer):
             continue
         others.append(await _walked(reader, ctx, reach, challenges, resource, issuer))
