@@ -56,7 +56,8 @@ class _Walk:
     asked: list[Mapping[str, Any]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     resource: Document | None = None
-    server: Judged | None = None
+    server: Document | None = None
+    judged: Judged | None = None
 
     def add(self, subject: str, documents: Iterable[Document]) -> None:
         self.asked += [document.listed(subject) for document in documents]
@@ -66,7 +67,7 @@ class _Walk:
         self.add(subject, judged.asked)
         for other in judged.others:
             self.add("another authorization server of the list", other.asked)
-        self.server = judged
+        self.server, self.judged = judged.document, judged
         self.findings += judged.findings
 
 
@@ -230,9 +231,8 @@ def _facts(walk: _Walk, *, required: bool | None) -> AuthFacts:
     challenge = next(iter(walk.challenges.found), None)
     chosen = walk.challenges.of("Bearer", "DPoP") or challenge
     resource = walk.resource.value if walk.resource else {}
-    document = walk.server.document if walk.server else None
-    server = document.value if document else {}
-    provider = walk.server.provider if walk.server else None
+    server = walk.server.value if walk.server else {}
+    provider = walk.judged.provider if walk.judged else None
     methods = server.get("code_challenge_methods_supported")
     scopes, _ = requested_scopes(walk.challenges, resource)
     named = resource.get("resource")
@@ -245,9 +245,9 @@ def _facts(walk: _Walk, *, required: bool | None) -> AuthFacts:
         resource=named[:_LONGEST] if isinstance(named, str) else None,
         authorization_servers=servers_of(resource) or None,
         issuer=issuer[:_LONGEST] if isinstance(issuer, str) else None,
-        metadata_url=document.url if document else None,
+        metadata_url=walk.server.url if walk.server else None,
         scopes=scopes,
-        registration=walk.server.routes if walk.server else None,
+        registration=walk.judged.routes if walk.judged else None,
         identity_provider=provider.name if provider else None,
         pkce=tuple(str(method)[:40] for method in methods[:20]) if isinstance(methods, list) else None,
         candidates=tuple(walk.asked) or None,
