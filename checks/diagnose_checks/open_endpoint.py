@@ -120,4 +120,4 @@ def _misleads(subject: str, document: Document) -> bool:
     if subject == "registration":
         # A sign-up page of people is none of a client's business: only what a POST would meet.
         return document.status == 405 or document.outcome == "found"
-    return document.status in (200, 405) or bool(document.redirects)
+    return document.status in (200, 405)

@@ -318,7 +318,7 @@ def test_at_most_five_servers_are_walked(lab: Lab) -> None:
     ("name", "code"),
     [
         ("auth-configured-client-only", "AUTH031"),
-        ("auth-legacy-client", "AUTH033"),
+        ("auth-deep-legacy-client", "AUTH033"),
         ("auth-endpoint-on-mcp-host", "AUTH037"),
     ],
 )
