@@ -12,13 +12,14 @@ from typing import Any
 
 from diagnose.catalogue import page
 from diagnose.connector import Connector, OAuth2Credential
+from diagnose.connector.credential import NoCredential
 from diagnose.context import Context
 from diagnose.records import record
 from diagnose.step import Evidence, Finding
 from diagnose.wire.reach import Reach
 from diagnose_checks.challenge import Challenges
 from diagnose_checks.discovery_urls import canonical
-from diagnose_checks.grants import judge_client
+from diagnose_checks.grants import judge_client, judge_person
 from diagnose_checks.identity_providers import Provider, advised, recognised
 from diagnose_checks.metadata_fetch import Document, Reader
 from diagnose_checks.registration import judge_registration, registration_routes
@@ -136,7 +137,9 @@ def judge_documents(
     found = server_earlier_faults(asked)
     found += judge_server(document, issuer, ctx.origin, reach)
     found += judge_registration(document, routes, credential)
-    if isinstance(credential, OAuth2Credential) and _is_for(credential, issuer):
+    if isinstance(credential, NoCredential):
+        found += judge_person(document)
+    elif isinstance(credential, OAuth2Credential) and _is_for(credential, issuer):
         found += judge_client(document, credential)
     found += judge_scopes(challenges, resource, document)
     return Judged(
