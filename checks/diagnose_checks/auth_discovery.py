@@ -28,6 +28,7 @@ from diagnose_checks.legacy_clients import judge_legacy_clients
 from diagnose_checks.metadata_fetch import Document, Reader
 from diagnose_checks.open_endpoint import look_around
 from diagnose_checks.presented import Presented, presented
+from diagnose_checks.registration import connecting_clients
 from diagnose_checks.resource_metadata import (
     absence,
     earlier_faults,
@@ -233,6 +234,8 @@ def _facts(walk: _Walk, *, required: bool | None) -> AuthFacts:
     resource = walk.resource.value if walk.resource else {}
     server = walk.server.value if walk.server else {}
     provider = walk.judged.provider if walk.judged else None
+    routes = walk.judged.routes if walk.judged else None
+    can, cannot = connecting_clients(routes) if routes is not None else (None, None)
     methods = server.get("code_challenge_methods_supported")
     scopes, _ = requested_scopes(walk.challenges, resource)
     named = resource.get("resource")
@@ -247,7 +250,9 @@ def _facts(walk: _Walk, *, required: bool | None) -> AuthFacts:
         issuer=issuer[:_LONGEST] if isinstance(issuer, str) else None,
         metadata_url=walk.server.url if walk.server else None,
         scopes=scopes,
-        registration=walk.judged.routes if walk.judged else None,
+        registration=routes,
+        can_connect=can,
+        cannot_connect=cannot or None,
         identity_provider=provider.name if provider else None,
         pkce=tuple(str(method)[:40] for method in methods[:20]) if isinstance(methods, list) else None,
         candidates=tuple(walk.asked) or None,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from diagnose.catalogue import page
 from diagnose.connector import Connector, OAuth2Credential
@@ -46,7 +45,7 @@ class Judged:
     issuer: str | None
     asked: tuple[Document, ...]
     document: Document | None = None
-    routes: Mapping[str, Any] | None = None
+    routes: Mapping[str, bool] | None = None
     provider: Provider | None = None
     findings: tuple[Finding, ...] = ()
     others: tuple[Judged, ...] = ()
