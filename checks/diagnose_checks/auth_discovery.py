@@ -36,6 +36,7 @@ from diagnose_checks.server_metadata import (
     server_absence,
     server_earlier_faults,
 )
+from diagnose_checks.vetted_wires import VettedWires
 
 __all__ = ["auth_discovery", "challenges_of"]
 
@@ -78,7 +79,7 @@ async def auth_discovery(ctx: Context, http: HttpFacts, dns: DnsFacts | None) ->
     # A key in the query is a credential, not a part of the resource's name.
     endpoint = ctx.connector.url.partition("?")[0] if shown.kind == "query" else ctx.connector.url
     walk = _Walk(challenges=challenges_of(http), endpoint=endpoint, reach=reach_of(ctx.origin, addresses))
-    reader = Reader(ctx, http._http, walk.reach)
+    reader = Reader(VettedWires(ctx, http._http, walk.reach))
     if not http.challenged:
         return await _accepted(ctx, reader, walk, shown)
     schemes = walk.challenges.schemes
