@@ -59,8 +59,8 @@ PLAN: tuple[Planned, ...] = (
         most=2,
         when="the authorization server has a token endpoint",
         why="whether it is reached and answers as RFC 6749 5.2 says; a refused client or a refused grant",
-        carries="a made-up code and verifier, the client id; the client's secret or key, signed or sent, only "
-        "where the connector configures one for this very issuer",
+        carries="a made-up code and verifier, the client id; proof of the client's secret or key only where "
+        "the connector configures one for this very issuer",
         never="a code, a token, a stored login's secret",
     ),
     Planned(

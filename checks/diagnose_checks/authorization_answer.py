@@ -64,8 +64,8 @@ _WORDS: tuple[tuple[re.Pattern[str], About], ...] = (
         "client",
     ),
 )
-_SCRIPTS = re.compile(r"<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
-_TAGS = re.compile(r"<[^>]*>")
+_UNSEEN = ("script", "style")
+_MOST_TEXT = 20_000
 # What a page with status 200 must hold to be an error: error codes, never mere words of a login page.
 _MARKS = re.compile(
     r"AADSTS\d{5,7}:|\b(?:redirect_uri_mismatch|invalid_client|invalid_redirect_uri|invalid_target|"
@@ -204,8 +204,27 @@ def _text_of(answer: Answer) -> tuple[str, str | None]:
         return " ".join(" ".join(word for word in words if isinstance(word, str)).split()), code
     text = answer.text
     entra = re.search(r"AADSTS\d{5,7}:[^\"<]{0,300}", text)  # it stands in a script of the page
-    visible = " ".join(unescape(_TAGS.sub(" ", _SCRIPTS.sub(" ", text))).split())
+    visible = " ".join(unescape(_visible(text)).split())[:_MOST_TEXT]
     return (f"{entra.group()} {visible}" if entra else visible), None
+
+
+def _visible(page: str) -> str:
+    """The text between the tags, scripts and styles left out; in one pass, for the page may be hostile."""
+    first, *pieces = page.split("<")
+    words, unseen = [first], ""
+    for piece in pieces:
+        tag, _, text = piece.partition(">")
+        name = tag.lstrip("/").partition(" ")[0].lower()
+        if unseen:
+            if tag.startswith("/") and name.strip() == unseen:
+                unseen = ""
+            else:
+                continue
+        elif name in _UNSEEN:
+            unseen = name
+            continue
+        words.append(text)
+    return " ".join(words)
 
 
 def _decoded(value: str) -> str:

@@ -1,0 +1,121 @@
+"""``--deep``: a token request with a made-up code. A refused grant is the healthy answer.
+
+It tells a refused client from a refused grant, a resource that nobody registered, an endpoint that is no
+token endpoint, and one that cannot be reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+from diagnose.records import record
+from diagnose.wire.http_wire import Answer
+from diagnose.wire.strict_json import HostileJson, parse
+from diagnose_checks.authorization_request import loopback_forms, made_up
+from diagnose_checks.client_identity import Identity
+from diagnose_checks.deep_ledger import Ledger, Subject
+from diagnose_checks.vetted_wires import Unanswered
+
+__all__ = ["TokenAsked", "TokenReply", "probe_token"]
+
+_ID = "token request"
+Kind = Literal["error", "token", "not JSON", "server error", "unreachable", "not told"]
+
+
+@record
+class TokenReply:
+    """``error`` is an OAuth error code in JSON: the endpoint works. ``authenticated``: with proof."""
+
+    kind: Kind
+    detail: str
+    error: str | None = None
+    description: str = ""
+    status: int | None = None
+    exchange: int | None = None
+    authenticated: bool = False
+
+
+@record
+class TokenAsked:
+    """The token request that a client would send, and the same without ``resource``."""
+
+    endpoint: str
+    first: TokenReply
+    resource_left_out: TokenReply | None = None
+
+
+async def probe_token(ledger: Ledger, subject: Subject, identity: Identity | None) -> TokenAsked | None:
+    """Ask for a token with a made-up code; None where nothing was sent."""
+    endpoint = subject.endpoint("token_endpoint")
+    if endpoint is None:
+        ledger.not_sent(_ID, "the metadata names no token endpoint")
+        return None
+    first = await _send(ledger, subject, identity, endpoint, resource=subject.resource)
+    if first is None:
+        return None
+    without = None
+    if first.error == "invalid_target" and subject.resource is not None:
+        without = await _send(ledger, subject, identity, endpoint, resource=None)
+    return TokenAsked(endpoint=endpoint, first=first, resource_left_out=without)
+
+
+async def _send(
+    ledger: Ledger, subject: Subject, identity: Identity | None, endpoint: str, *, resource: str | None
+) -> TokenReply | None:
+    if not ledger.has_time():
+        ledger.not_sent(_ID, "the step's time was over")
+        return None
+    random = ledger.ctx.random
+    grant = {"grant_type": "authorization_code", "code": made_up(random), "code_verifier": made_up(random)}
+    grant["redirect_uri"] = loopback_forms(identity.redirect_uri if identity else None)[0]
+    if resource is not None:
+        grant["resource"] = resource
+    if identity is not None:
+        grant["client_id"] = identity.client_id
+    headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+    answer = await ledger.wires.send("POST", endpoint, headers=headers, body=urlencode(grant).encode())
+    reply = _read(ledger, answer, authenticated=False)
+    words = [] if identity is not None else ["without a client id"]
+    words += ["without resource"] if resource is None and subject.resource is not None else []
+    ledger.sent(_ID, ", ".join(words), f"{reply.kind}: {reply.detail}", reply.exchange)
+    return reply
+
+
+def _read(ledger: Ledger, answer: Answer | Unanswered, *, authenticated: bool) -> TokenReply:
+    if isinstance(answer, Unanswered):
+        kind: Kind = "not told" if answer.kind == "refused" else "unreachable"
+        return TokenReply(kind=kind, detail=answer.detail, status=answer.status, exchange=answer.exchange)
+    said = f"HTTP {answer.status}"
+    made: dict[str, Any] = {
+        "status": answer.status,
+        "exchange": answer.exchange.id,
+        "authenticated": authenticated,
+    }
+    value = _object(answer)
+    if value is None:
+        kind = "server error" if answer.status >= 500 else "not told" if answer.status == 429 else "not JSON"
+        shown = " ".join(answer.text.split())[:80]
+        where = f" to {answer.header('location')}"[:200] if answer.header("location") else ""
+        what = f"{answer.content_type or 'no content type'}, {shown!r}" if shown else "an empty body"
+        return TokenReply(kind=kind, detail=f"{said}{where}, {what}", **made)
+    token = value.get("access_token")
+    if isinstance(token, str) and token:
+        ledger.ctx.redactor.register(token)
+        return TokenReply(kind="token", detail=f"{said}, an access token for a made-up code", **made)
+    error, described = value.get("error"), value.get("error_description")
+    error = error[:100] if isinstance(error, str) else None
+    described = described[:300] if isinstance(described, str) else ""
+    if answer.status >= 500:
+        return TokenReply(kind="server error", detail=f"{said}, {error or 'JSON'}", **made)
+    detail = ": ".join(part for part in (f"{said}, {error or 'JSON without error'}", described) if part)
+    return TokenReply(kind="error", detail=detail, error=error, description=described, **made)
+
+
+def _object(answer: Answer) -> Mapping[str, Any] | None:
+    try:
+        value = parse(answer.body).value
+    except HostileJson:
+        return None
+    return value if isinstance(value, Mapping) else None
