@@ -185,8 +185,9 @@ def _client(ledger: Ledger, value: Mapping[str, Any], redirect_uri: str) -> Clie
 async def _remove(ledger: Ledger, client: Client, endpoint: str) -> None:
     if client.removed is not None:
         return
-    client.removed, client.why_left = False, _cannot(client, endpoint)
-    if client.why_left or client.place is None:
+    why = _cannot(client, endpoint)
+    if why or client.place is None:
+        client.removed, client.why_left = False, why
         ledger.not_sent(_REMOVAL, f"{client.client_id} stays: {client.why_left}")
         return
     headers = {"Accept": "application/json", "Authorization": f"Bearer {client.token}"}
