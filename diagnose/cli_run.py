@@ -17,12 +17,14 @@ from diagnose.cli_delivery import (
     check_writable,
     deliver,
     is_terminal,
+    note,
     show_cursor,
     speaks_unicode,
     write_file,
 )
 from diagnose.cli_target import Asked, connector_of, options_of
 from diagnose.cli_words import Seconds, Word, refuse
+from diagnose.deep_plan import announced, help_text
 from diagnose.errors import ExitCode
 from diagnose.report import FORMATS
 from diagnose.step import TITLES
@@ -30,6 +32,7 @@ from diagnose.step import TITLES
 if TYPE_CHECKING:
     from diagnose.cli_progress import NoProgress
     from diagnose.model import Report
+    from diagnose.options import Options
     from diagnose.pipeline import Run
 
 __all__ = ["Printing", "diagnose_and_print", "run"]
@@ -124,7 +127,8 @@ def _moves_cursor() -> bool:
 @click.option(
     "--resolve", multiple=True, metavar="HOST:PORT:IP", help="Pin a host to an address; repeatable."
 )
-@click.option("--deep", is_flag=True, help="Allow checks that send more than the runtime does.")
+@click.option("--deep", is_flag=True, help=help_text("--deep"))
+@click.option("--register", is_flag=True, help=help_text("--register"))
 @click.option("--runtime", is_flag=True, help="Let the official SDK client repeat the run.")
 @click.option(
     "--fail-on", type=Word(("error", "warning")), default="error", help="What makes the exit code 1."
@@ -156,9 +160,18 @@ def run(
     from diagnose.api import start
 
     started = start(connector, options=options)
+    if not quiet:
+        _announce(options)
     found, delivered = diagnose_and_print(started, printing)
     code = _exit_code(started, found, fail_on, exit_by_step)
     return code if delivered or code else ExitCode.USAGE
+
+
+def _announce(options: Options) -> None:
+    """What --deep and --register may send beyond what production sends, before it is sent."""
+    flags = [flag for flag, given in (("--deep", options.deep), ("--register", options.register)) if given]
+    for line in announced(*flags):
+        note(line)
 
 
 def _format(format: str | None, as_json: bool) -> str:

@@ -56,6 +56,7 @@ class Asked:
     resolve: tuple[str, ...]
     config: str | None
     deep: bool
+    register: bool
     runtime: bool
 
 
@@ -79,6 +80,7 @@ def options_of(asked: Asked) -> Options:
         arguments=_arguments(asked.args) if asked.args is not None else {},
         confirmed_tools=frozenset(asked.confirm),
         deep=asked.deep,
+        register=asked.register,
         runtime=asked.runtime,
     )
 

@@ -2,7 +2,7 @@
 
 From the challenge to the protected resource metadata to the authorization server metadata, as a client
 walks before its first login, and every document held against the others. GET only, no credential, no
-registration, no token request.
+registration, no token request, unless ``--deep`` or ``--register`` asks for them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from diagnose.context import Context
 from diagnose.step import Evidence, Fault, Finding, step
 from diagnose.wire.reach import Reach, reach_of
 from diagnose_checks.challenge import Challenges, parse_challenges
+from diagnose_checks.deep_ledger import Ledger, subject_of
+from diagnose_checks.deep_probe import probe_server
 from diagnose_checks.discovery_urls import legacy_server_metadata_url
 from diagnose_checks.facts import AuthFacts, DnsFacts, HttpFacts
 from diagnose_checks.metadata_fetch import Document, Reader
@@ -58,6 +60,7 @@ class _Walk:
     resource: Document | None = None
     server: Document | None = None
     routes: Mapping[str, bool] | None = None
+    probes: tuple[Mapping[str, Any], ...] = ()
 
     def add(self, subject: str, documents: Iterable[Document]) -> None:
         self.asked += [document.listed(subject) for document in documents]
@@ -88,6 +91,10 @@ async def auth_discovery(ctx: Context, http: HttpFacts, dns: DnsFacts | None) ->
         return _facts(walk, required=True)
     _judge_challenge(walk, http)
     await _walk(reader, walk, ctx)
+    if walk.server is not None and not shown.static and (ctx.options.deep or ctx.options.register):
+        subject = subject_of(ctx, walk.endpoint, walk.challenges, walk.resource, walk.server)
+        probed = await probe_server(Ledger(ctx=ctx, wires=reader.wires), subject, walk.findings)
+        walk.findings, walk.probes = probed.findings, probed.probes
     return _conclude(ctx, walk, shown)
 
 
@@ -257,6 +264,7 @@ def _facts(walk: _Walk, *, required: bool | None) -> AuthFacts:
         registration=walk.routes,
         pkce=tuple(str(method)[:40] for method in methods[:20]) if isinstance(methods, list) else None,
         candidates=tuple(walk.asked) or None,
+        probes=walk.probes or None,
         _resource_metadata=resource or None,
         _server_metadata=server or None,
     )

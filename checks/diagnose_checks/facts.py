@@ -104,7 +104,7 @@ class AuthFacts(Facts):
     """How a client finds out how to log in, and what it would find.
 
     ``required`` is None where it cannot be told (a credential was accepted). ``candidates`` lists every URL
-    tried with its status.
+    tried with its status, ``probes`` what --deep and --register sent beyond that, and what came back.
     """
 
     required: bool | None
@@ -119,6 +119,7 @@ class AuthFacts(Facts):
     registration: Mapping[str, bool] | None = None
     pkce: tuple[str, ...] | None = None
     candidates: tuple[Mapping[str, Any], ...] | None = None
+    probes: tuple[Mapping[str, Any], ...] | None = None
     _resource_metadata: Mapping[str, Any] | None = None
     _server_metadata: Mapping[str, Any] | None = None
 

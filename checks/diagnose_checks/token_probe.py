@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import urlencode
 
+from diagnose.connector import OAuth2Credential
+from diagnose.connector.credential import AuthMethod
+from diagnose.oauth.token_request import ClientUnusable, TokenClient, TokenRequest, token_request
 from diagnose.records import record
 from diagnose.wire.http_wire import Answer
 from diagnose.wire.strict_json import HostileJson, parse
@@ -26,7 +29,7 @@ Kind = Literal["error", "token", "not JSON", "server error", "unreachable", "not
 
 @record
 class TokenReply:
-    """``error`` is an OAuth error code in JSON: the endpoint works. ``authenticated``: with proof."""
+    """``error`` is an OAuth error code in JSON: the endpoint works. ``method`` shows the client."""
 
     kind: Kind
     detail: str
@@ -34,7 +37,7 @@ class TokenReply:
     description: str = ""
     status: int | None = None
     exchange: int | None = None
-    authenticated: bool = False
+    method: AuthMethod = "none"
 
 
 @record
@@ -72,18 +75,60 @@ async def _send(
     grant["redirect_uri"] = loopback_forms(identity.redirect_uri if identity else None)[0]
     if resource is not None:
         grant["resource"] = resource
-    if identity is not None:
-        grant["client_id"] = identity.client_id
-    headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
-    answer = await ledger.wires.send("POST", endpoint, headers=headers, body=urlencode(grant).encode())
-    reply = _read(ledger, answer, authenticated=False)
-    words = [] if identity is not None else ["without a client id"]
+    try:
+        client = _client(ledger, subject, identity)
+        request = token_request(endpoint, grant=grant, client=client, now=ledger.ctx.clock())
+    except (ClientUnusable, OSError, ValueError) as problem:
+        ledger.not_sent(_ID, f"the client cannot show itself: {problem}")
+        return None
+    ledger.ctx.redactor.register(*_proof(request))
+    form = {name: value for name, value in request.form.items() if value}  # a client id that is not there
+    body = urlencode(form).encode()
+    answer = await ledger.wires.send("POST", endpoint, headers=request.headers, body=body)
+    reply = _read(ledger, answer, method=client.method)
+    words = [f"client authentication {client.method}"] if identity is not None else ["without a client id"]
     words += ["without resource"] if resource is None and subject.resource is not None else []
     ledger.sent(_ID, ", ".join(words), f"{reply.kind}: {reply.detail}", reply.exchange)
     return reply
 
 
-def _read(ledger: Ledger, answer: Answer | Unanswered, *, authenticated: bool) -> TokenReply:
+def _client(ledger: Ledger, subject: Subject, identity: Identity | None) -> TokenClient:
+    """The client as it shows itself: with what the connector configures for this issuer, and nothing else."""
+    if identity is None:
+        return TokenClient(client_id="")
+    credential = ledger.ctx.connector.credential
+    own = isinstance(credential, OAuth2Credential) and credential.issuer == subject.issuer
+    if not isinstance(credential, OAuth2Credential) or not own or credential.client_id != identity.client_id:
+        return TokenClient(client_id=identity.client_id)
+    key, secret = credential.private_key, credential.client_secret
+    method = credential.token_endpoint_auth_method or _usual(subject, key=bool(key), secret=bool(secret))
+    return TokenClient(
+        client_id=identity.client_id,
+        client_secret=secret.resolve(ledger.ctx.environ, where="client secret") if secret else None,
+        private_key=key.read_text(encoding="utf-8") if key else None,
+        signing_algorithm=credential.signing_algorithm,
+        method=method,
+        issuer=subject.issuer,
+    )
+
+
+def _usual(subject: Subject, *, key: bool, secret: bool) -> AuthMethod:
+    listed = subject.server.get("token_endpoint_auth_methods_supported")
+    if key:
+        return "private_key_jwt"
+    if not secret:
+        return "none"
+    post_only = isinstance(listed, list) and "client_secret_basic" not in listed
+    return "client_secret_post" if post_only else "client_secret_basic"  # RFC 8414 2: the default
+
+
+def _proof(request: TokenRequest) -> tuple[str, ...]:
+    """What shows the client; the code and the verifier are made up and may be seen."""
+    named = (request.form.get(name, "") for name in ("client_secret", "client_assertion"))
+    return tuple(value for value in (*named, request.headers.get("Authorization", "")) if value)
+
+
+def _read(ledger: Ledger, answer: Answer | Unanswered, *, method: AuthMethod) -> TokenReply:
     if isinstance(answer, Unanswered):
         kind: Kind = "not told" if answer.kind == "refused" else "unreachable"
         return TokenReply(kind=kind, detail=answer.detail, status=answer.status, exchange=answer.exchange)
@@ -91,7 +136,7 @@ def _read(ledger: Ledger, answer: Answer | Unanswered, *, authenticated: bool) -
     made: dict[str, Any] = {
         "status": answer.status,
         "exchange": answer.exchange.id,
-        "authenticated": authenticated,
+        "method": method,
     }
     value = _object(answer)
     if value is None:
