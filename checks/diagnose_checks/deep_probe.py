@@ -30,6 +30,13 @@ _PREDICTIONS = frozenset(("AUTH017", "AUTH024"))
 
 
 @record
+class _Answers:
+    client: Identity | None = None
+    asked: Asked | None = None
+    token: TokenAsked | None = None
+
+
+@record
 class Outcome:
     """The step's findings with those of the probes among them, and every probe for the facts."""
 
@@ -49,20 +56,24 @@ async def probe_server(ledger: Ledger, subject: Subject, predicted: list[Finding
     documents = subject.server.get("client_id_metadata_document_supported") is True
     identity = identity_of(ledger.ctx, subject.issuer, documents=documents)
     registered = await _register(ledger, subject, identity) if options.register else None
-    findings: list[Finding] = []
+    answers = _Answers()
     try:
         if options.deep:
-            predicted, findings = await _ask(ledger, subject, identity, registered, predicted)
+            answers = await _ask(ledger, subject, identity, registered)
     finally:
         if registered is not None:
             await remove_clients(ledger, registered)
+    findings = _proven(answers, registered, subject)
     if registered is not None:
         alone = not isinstance(identity, Identity) and not documents
         findings += judge_registrations(registered, subject, only_route=alone)
-        findings += left_behind(registered, subject)
     codes = {it.code for it in findings}
-    kept = [it for it in predicted if it.code not in codes]
-    return Outcome(findings=kept + findings, probes=tuple(ledger.entries))
+    findings = [it for it in _weighed(predicted, answers.asked) if it.code not in codes] + findings
+    if all(_severity(it) == "info" for it in findings):
+        findings += _nothing_wrong(subject, answers)
+    if registered is not None:
+        findings += left_behind(registered, subject)
+    return Outcome(findings=findings, probes=tuple(ledger.entries))
 
 
 async def _register(ledger: Ledger, subject: Subject, identity: Identity | str) -> Registered | None:
@@ -74,20 +85,21 @@ async def _register(ledger: Ledger, subject: Subject, identity: Identity | str) 
 
 
 async def _ask(
-    ledger: Ledger,
-    subject: Subject,
-    identity: Identity | str,
-    registered: Registered | None,
-    predicted: list[Finding],
-) -> tuple[list[Finding], list[Finding]]:
-    """The predictions in the light of the answers, and what the answers themselves prove."""
-    client = identity if isinstance(identity, Identity) else registered.identity if registered else None
+    ledger: Ledger, subject: Subject, identity: Identity | str, registered: Registered | None
+) -> _Answers:
+    own = identity if isinstance(identity, Identity) else None
+    client = own or (registered.identity if registered is not None else None)
     asked: Asked | None = None
     if client is not None:
         asked = await probe_authorization(ledger, subject, client)
     else:
         ledger.not_sent("authorization request", str(identity))
-    token = await probe_token(ledger, subject, client)
+    return _Answers(client=client, asked=asked, token=await probe_token(ledger, subject, client))
+
+
+def _proven(answers: _Answers, registered: Registered | None, subject: Subject) -> list[Finding]:
+    """What the answers prove, each code once: both endpoints may refuse the same resource."""
+    client, asked, token = answers.client, answers.asked, answers.token
     findings: list[Finding] = []
     if client is not None and asked is not None:
         findings += judge_authorization(asked, subject, client)
@@ -95,10 +107,10 @@ async def _ask(
         findings += judge_token(token, subject)
     if client is not None:
         findings += judge_client(asked, token, registered, client, subject)
-    predicted = _weighed(predicted, asked)
-    if not any(_severity(it) != "info" for it in (*predicted, *findings)):
-        findings += _nothing_wrong(subject, asked, token, str(identity) if client is None else "")
-    return predicted, _once(findings)
+    once: dict[str, Finding] = {}
+    for finding in findings:
+        once.setdefault(finding.code, finding)
+    return list(once.values())
 
 
 def _weighed(predicted: Iterable[Finding], asked: Asked | None) -> list[Finding]:
@@ -115,18 +127,9 @@ def _weighed(predicted: Iterable[Finding], asked: Asked | None) -> list[Finding]
     ]
 
 
-def _once(findings: Iterable[Finding]) -> list[Finding]:
-    """The first finding of each code: both endpoints may refuse the same resource."""
-    found: dict[str, Finding] = {}
-    for finding in findings:
-        found.setdefault(finding.code, finding)
-    return list(found.values())
-
-
-def _nothing_wrong(
-    subject: Subject, asked: Asked | None, token: TokenAsked | None, no_client: str
-) -> list[Finding]:
+def _nothing_wrong(subject: Subject, answers: _Answers) -> list[Finding]:
     """FF-082, FF-087, FF-116: all that can be checked from here is in order, so whom to ask what."""
+    asked, token = answers.asked, answers.token
     if token is None or token.first.kind != "error":
         return []
     evidence: list[Evidence] = []
@@ -141,7 +144,8 @@ def _nothing_wrong(
     ]
     if asked is not None:
         ruled_out.append(f"authorization request: {asked.first.reply.detail}")
-    open_end = f"the authorization request was not tried ({no_client})" if no_client else "the login itself"
+    tried = answers.client is not None
+    open_end = "the login itself" if tried else "the authorization request, for want of a client id"
     return [
         Finding(
             code="AUTH054",
