@@ -26,6 +26,7 @@ class Planned:
     never: str
 
 
+_PROMISE = "none of these carries a secret that the connector does not configure for that very place"
 _OF_NOBODY = "a credential, a cookie, a token, a secret"
 
 PLAN: tuple[Planned, ...] = (
@@ -39,6 +40,28 @@ PLAN: tuple[Planned, ...] = (
         why="whether a script in a browser may read the session id",
         carries="the connector's credential, an Origin",
         never="anything to another origin",
+    ),
+    Planned(
+        id="metadata around an open endpoint",
+        flag="--deep",
+        step="auth_discovery",
+        request="GET the well-known places and /register of the endpoint's host",
+        most=6,
+        when="the endpoint lets the first request in without a credential",
+        why="whether a client that looks for OAuth is led astray there",
+        carries="nothing",
+        never=_OF_NOBODY,
+    ),
+    Planned(
+        id="metadata of revision 2025-03-26",
+        flag="--deep",
+        step="auth_discovery",
+        request="GET the authorization server metadata at the root of the endpoint's host",
+        most=1,
+        when="the authorization server is on another host",
+        why="whether a client that knows no RFC 9728 finds its way",
+        carries="nothing",
+        never=_OF_NOBODY,
     ),
     Planned(
         id="authorization request",
@@ -82,7 +105,7 @@ PLAN: tuple[Planned, ...] = (
         request="DELETE to the client's registration_client_uri",
         most=2,
         when="a registration worked and its answer allows it (RFC 7592)",
-        why="nothing of this run stays behind",
+        why="so that nothing of this run stays behind",
         carries="the registration access token of that very client",
         never="anything to another origin than the one that registered it",
     ),
@@ -129,8 +152,8 @@ def planned(id: str) -> Planned:
 
 def help_text(flag: str) -> str:
     """The flag's line in ``--help``."""
-    rows = [row for row in PLAN if row.flag == flag]
-    requests = "; ".join(dict.fromkeys(row.request for row in rows if row.step == "auth_discovery"))
+    asked = [row for row in PLAN if row.flag == flag and row.step == "auth_discovery"]
+    requests = "; ".join(row.request for row in asked if row.carries != "nothing")
     if flag == "--register":
         return f"Register a client and remove it again: {requests}."
     return f"Allow checks that send more than the runtime does. At the authorization server: {requests}."
@@ -138,8 +161,9 @@ def help_text(flag: str) -> str:
 
 def announced(*flags: str) -> tuple[str, ...]:
     """What is said before a run with these flags: one line for each kind of request that may be sent."""
-    return tuple(
-        f"{row.flag} may send: {row.request}, at most {row.most}, to see {row.why}; never with {row.never}"
+    lines = [
+        f"{row.flag} may send {row.request} (at most {row.most}): {row.why}"
         for row in PLAN
         if row.flag in flags
-    )
+    ]
+    return (*lines, _PROMISE) if lines else ()

@@ -69,7 +69,7 @@ _MOST_TEXT = 20_000
 # What a page with status 200 must hold to be an error: error codes, never mere words of a login page.
 _MARKS = re.compile(
     r"AADSTS\d{5,7}:|\b(?:redirect_uri_mismatch|invalid_client|invalid_redirect_uri|invalid_target|"
-    r"invalid_scope)\b|redirect_uri did not match|Parameter redirect_uri|unknown client",
+    r"invalid_scope)\b|redirect_uri did not match",
     re.IGNORECASE,
 )
 

@@ -11,7 +11,7 @@ import string
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-__all__ = ["AuthorizationRequest", "loopback_forms", "made_up"]
+__all__ = ["PORT", "AuthorizationRequest", "loopback_forms", "made_up"]
 
 _UNRESERVED = string.ascii_letters + string.digits
 _PATH = "/callback"
@@ -75,9 +75,9 @@ def loopback_forms(redirect_uri: str | None) -> tuple[str, ...]:
     first = (urlunsplit(parts),)
     if parts.scheme != "http" or parts.hostname not in ("127.0.0.1", "localhost", "::1"):
         parts = urlsplit(f"http://127.0.0.1:{PORT}{_PATH}")
-    port = parts.port or 80
     given = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else str(parts.hostname)
-    hosts = [f"{host}:{port}" for host in ("127.0.0.1", "localhost", "[::1]")]
-    other = f"{given}:{port + 1 if port < 65535 else port - 1}"
-    forms = (urlunsplit(parts._replace(netloc=netloc)) for netloc in (*hosts, other))
+    port = f":{parts.port}" if parts.port is not None else ""
+    other = PORT if parts.port is None else parts.port + (1 if parts.port < 65535 else -1)
+    hosts = [f"{host}{port}" for host in ("127.0.0.1", "localhost", "[::1]")]
+    forms = (urlunsplit(parts._replace(netloc=netloc)) for netloc in (*hosts, f"{given}:{other}"))
     return tuple(dict.fromkeys((*first, *forms)))

@@ -8,9 +8,12 @@ from diagnose_checks.authorization_probe import OFFLINE, Asked, Probed
 from diagnose_checks.client_identity import Identity
 from diagnose_checks.deep_ledger import Subject
 
-__all__ = ["ENTRA_RESOURCE", "judge_authorization", "shown"]
+__all__ = ["judge_authorization", "shown"]
 
-ENTRA_RESOURCE = "AADSTS9010010"
+_ENTRA_RESOURCE, _ENTRA_GRAPH = "AADSTS9010010", "AADSTS650053"
+
+
+_OPENID = frozenset(("openid", "profile", "email", OFFLINE))
 
 
 def judge_authorization(asked: Asked, subject: Subject, identity: Identity) -> list[Finding]:
@@ -77,7 +80,7 @@ def resource_refused(subject: Subject, identity: Identity, first: Probed, withou
     """RFC 8707 2: ``invalid_target``, and accepted without the parameter."""
     sure = without is not None and without.reply.about != "resource"
     contrasts = (without,) if without is not None else ()
-    if ENTRA_RESOURCE in first.reply.description:
+    if _ENTRA_RESOURCE in first.reply.description:
         return _made(
             "AUTH024",
             first,
@@ -106,6 +109,11 @@ def _scope(asked: Asked, subject: Subject, identity: Identity) -> Finding:
     gone = tuple(it for it in first.request.scopes if good is None or it not in good.request.scopes)
     tried = (good,) if good is not None else asked.scopes
     known = " ".join(subject.known_scopes or ()) or "none"
+    if _ENTRA_GRAPH in first.reply.description:
+        bare = " ".join(it for it in first.request.scopes if "/" not in it and it not in _OPENID)
+        return _made(
+            "AUTH026", first, *tried, severity="error", sure=True, scopes=bare, issuer=subject.issuer
+        )
     if gone == (OFFLINE,) and OFFLINE in subject.asked_by_resource:
         offered = "lists it" if OFFLINE in (subject.known_scopes or ()) else "does not list it"
         told = f"{offered} and refuses it"

@@ -7,6 +7,7 @@ from typing import Literal
 from diagnose.connector import OAuth2Credential
 from diagnose.context import Context
 from diagnose.records import record
+from diagnose_checks.discovery_urls import canonical
 
 __all__ = ["Identity", "identity_of"]
 
@@ -38,7 +39,12 @@ def identity_of(ctx: Context, issuer: str, *, documents: bool) -> Identity | str
     credential, login = ctx.connector.credential, ctx.login
     if not isinstance(credential, OAuth2Credential):
         return "the connector has no OAuth credential, so no client id"
-    if credential.issuer is not None and credential.issuer != issuer:
+    if not credential.needs_person:
+        return f"the client asks by itself ({credential.grant_type}), and nobody logs in"
+    url = credential.client_id_metadata_url
+    # A client ID metadata document is no secret shared with one server: the same URL goes to every one.
+    portable = url is not None and credential.client_id in (None, url)
+    if credential.issuer is not None and not portable and canonical(credential.issuer) != canonical(issuer):
         return f"the connector's credential is for {credential.issuer}, not for {issuer}"
     stored = login if login is not None and login.issuer == issuer else None
     redirect = credential.redirect_uri or (stored.redirect_uri if stored is not None else None)
@@ -52,7 +58,6 @@ def identity_of(ctx: Context, issuer: str, *, documents: bool) -> Identity | str
         )
     if credential.client_id is not None:
         return Identity(client_id=credential.client_id, source="connector", redirect_uri=redirect)
-    if credential.client_id_metadata_url is not None and documents:
-        url = credential.client_id_metadata_url
+    if url is not None and documents:
         return Identity(client_id=url, source="client ID metadata document", redirect_uri=redirect)
     return "no client id is configured, stored or registered"

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from diagnose.catalogue import page
 from diagnose.connector import OAuth2Credential
 from diagnose.records import record
 from diagnose.step import Evidence, Finding
 from diagnose_checks.authorization_probe import Asked, probe_authorization
+from diagnose_checks.authorization_servers import severity_of
 from diagnose_checks.authorization_verdict import judge_authorization, shown
 from diagnose_checks.client_identity import Identity, identity_of
 from diagnose_checks.deep_ledger import Ledger, Subject
@@ -26,7 +26,7 @@ from diagnose_checks.token_verdict import judge_client, judge_token, told
 __all__ = ["Outcome", "probe_server"]
 
 # Read out of documents: what the server really answers to the same scopes and resource outweighs them.
-_PREDICTIONS = frozenset(("AUTH017", "AUTH024"))
+_PREDICTIONS = frozenset(("AUTH017", "AUTH024", "AUTH026"))
 
 
 @record
@@ -47,7 +47,7 @@ class Outcome:
 async def probe_server(ledger: Ledger, subject: Subject, predicted: list[Finding]) -> Outcome:
     """Ask what ``--deep`` and ``--register`` allow. ``predicted`` are the findings of the documents."""
     options = ledger.ctx.options
-    broken = [it.code for it in predicted if _severity(it) == "error" and it.code != "AUTH015"]
+    broken = [it.code for it in predicted if severity_of(it) == "error" and it.code != "AUTH015"]
     if broken:
         why = f"no client gets as far, because of {', '.join(broken)}"
         for id in ("authorization request", "token request") if options.deep else ("registration",):
@@ -69,7 +69,7 @@ async def probe_server(ledger: Ledger, subject: Subject, predicted: list[Finding
         findings += judge_registrations(registered, subject, only_route=alone)
     codes = {it.code for it in findings}
     findings = [it for it in _weighed(predicted, answers.asked) if it.code not in codes] + findings
-    if all(_severity(it) == "info" for it in findings):
+    if all(severity_of(it) == "info" for it in findings):
         findings += _nothing_wrong(subject, answers)
     if registered is not None:
         findings += left_behind(registered, subject)
@@ -157,7 +157,3 @@ def _nothing_wrong(subject: Subject, answers: _Answers) -> list[Finding]:
             exchange=token.first.exchange,
         )
     ]
-
-
-def _severity(finding: Finding) -> str:
-    return finding.severity or page(finding.code).severity

@@ -104,7 +104,9 @@ class AuthFacts(Facts):
     """How a client finds out how to log in, and what it would find.
 
     ``required`` is None where it cannot be told (a credential was accepted). ``candidates`` lists every URL
-    tried with its status, ``probes`` what --deep and --register sent beyond that, and what came back.
+    tried with its status. ``registration`` says of each route whether it is open, and who can connect by it.
+    ``identity_provider`` is the product whose document ``metadata_url`` seems to be. ``probes`` lists what
+    --deep and --register sent, each with its outcome.
     """
 
     required: bool | None
@@ -116,7 +118,8 @@ class AuthFacts(Facts):
     issuer: str | None = None
     metadata_url: str | None = None
     scopes: tuple[str, ...] | None = None
-    registration: Mapping[str, bool] | None = None
+    registration: Mapping[str, Any] | None = None
+    identity_provider: str | None = None
     pkce: tuple[str, ...] | None = None
     candidates: tuple[Mapping[str, Any], ...] | None = None
     probes: tuple[Mapping[str, Any], ...] | None = None

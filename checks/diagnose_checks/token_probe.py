@@ -19,6 +19,7 @@ from diagnose.wire.strict_json import HostileJson, parse
 from diagnose_checks.authorization_request import loopback_forms, made_up
 from diagnose_checks.client_identity import Identity
 from diagnose_checks.deep_ledger import Ledger, Subject
+from diagnose_checks.discovery_urls import canonical
 from diagnose_checks.vetted_wires import Unanswered
 
 __all__ = ["TokenAsked", "TokenReply", "probe_token"]
@@ -97,8 +98,9 @@ def _client(ledger: Ledger, subject: Subject, identity: Identity | None) -> Toke
     if identity is None:
         return TokenClient(client_id="")
     credential = ledger.ctx.connector.credential
-    own = isinstance(credential, OAuth2Credential) and credential.issuer == subject.issuer
-    if not isinstance(credential, OAuth2Credential) or not own or credential.client_id != identity.client_id:
+    if not isinstance(credential, OAuth2Credential) or credential.client_id != identity.client_id:
+        return TokenClient(client_id=identity.client_id)
+    if credential.issuer is None or canonical(credential.issuer) != canonical(subject.issuer):
         return TokenClient(client_id=identity.client_id)
     key, secret = credential.private_key, credential.client_secret
     method = credential.token_endpoint_auth_method or _usual(subject, key=bool(key), secret=bool(secret))
