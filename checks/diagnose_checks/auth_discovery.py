@@ -141,7 +141,20 @@ async def _accepted(ctx: Context, reader: Reader, walk: _Walk, shown: Presented)
             found = judge_resource(walk.resource, walk.endpoint)
             found += unlisted_issuer(ctx.connector, walk.resource, servers_of(walk.resource.value))
             _warn_of_contradiction(ctx, found)
+            if not found and shown.kind == "oauth2" and (ctx.options.deep or ctx.options.register):
+                await _beyond_the_token(ctx, reader, walk, walk.resource)
     return _facts(walk, required=None)
+
+
+async def _beyond_the_token(ctx: Context, reader: Reader, walk: _Walk, resource: Document) -> None:
+    """The token is good; would the next login be? Nothing that is found here is worse than a warning."""
+    servers = servers_of(resource.value)
+    if not servers or not is_absolute(servers[0]):
+        return
+    walk.take(await judge_servers(reader, ctx, walk.reach, walk.challenges, resource, servers))
+    await _probe(reader, walk, ctx)
+    for finding in walk.findings:
+        ctx.add(replace(finding, severity="warning") if severity_of(finding) == "error" else finding)
 
 
 def _judge_challenge(walk: _Walk, http: HttpFacts) -> None:
