@@ -131,7 +131,7 @@ class AuthFacts(Facts):
 class TokenFacts(Facts):
     """The credential opened the door, or none was needed.
 
-    ``_opened`` is the answer to the first message with a credential that step 6 itself got.
+    ``acquired`` says how step 6 itself got the token; ``_opened`` is the answer to the first message with it.
     """
 
     needed: bool
@@ -140,6 +140,7 @@ class TokenFacts(Facts):
     form: str | None = None
     claims: Mapping[str, Any] | None = None
     expires_in_s: int | None = None
+    acquired: Mapping[str, Any] | None = None
     _opened: RpcReply | None = None
 
 

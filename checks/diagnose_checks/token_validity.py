@@ -1,18 +1,22 @@
 """Step 6: does the credential open the door?
 
 Judged by the answer to the very request that the runtime sends, and by reading the token locally. Nothing
-is refreshed, introspected or verified, and no claim is a fault while the server accepts the token.
+is refreshed, introspected or verified, and no claim is a fault while the server accepts the token. Where the
+connector is one that fetches its own token, or somebody logs in, it is got here and judged like any other.
 """
 
 from __future__ import annotations
 
+import dataclasses
+
 from diagnose.connector import OAuth2Credential
 from diagnose.context import Context
 from diagnose.step import Evidence, Fault, step
+from diagnose_checks.acquiring import acquires, open_with_new_token
 from diagnose_checks.auth_discovery import challenges_of
 from diagnose_checks.claims import TokenReading, moment, read_token
 from diagnose_checks.credential_form import wrong_form
-from diagnose_checks.facts import AuthFacts, HttpFacts, TokenFacts
+from diagnose_checks.facts import AuthFacts, DnsFacts, HttpFacts, TokenFacts
 from diagnose_checks.presented import Presented, presented
 from diagnose_checks.refusal import Clock, clock_of, refusal_of
 from diagnose_checks.token_causes import cause_of, forbidden
@@ -27,19 +31,28 @@ _SOON = 300
     "token_validity",
     gives=TokenFacts,
     needs=(HttpFacts, AuthFacts),
+    wants=(DnsFacts,),
     codes=("TOK",),
     on_timeout="TOK002",
     deadline=15,
 )
-async def token_validity(ctx: Context, http: HttpFacts, auth: AuthFacts) -> TokenFacts:
+async def token_validity(ctx: Context, http: HttpFacts, auth: AuthFacts, dns: DnsFacts | None) -> TokenFacts:
     """Judge the credential by the answer to the very request that the runtime sends."""
+    if not acquires(ctx, http, auth):
+        return await _judged(ctx, http, auth)
+    opened = await open_with_new_token(ctx, http, auth, dns)
+    facts = await _judged(ctx, opened.http, auth)
+    return dataclasses.replace(facts, acquired=opened.acquired, _opened=opened.reply)
+
+
+async def _judged(ctx: Context, http: HttpFacts, auth: AuthFacts) -> TokenFacts:
     shown = presented(ctx.connector, ctx.environ)
     if shown.token:
         ctx.redactor.register(shown.token)
     if not http.challenged:
         return _accepted(ctx, http, shown)
     if shown.kind == "none":
-        raise _missing(http, auth)
+        raise _missing(ctx.connector.url, http, auth)
     refusal = refusal_of(ctx, http, auth, shown)
     if http.status == 403:
         raise Fault.of(forbidden(refusal))
@@ -49,14 +62,14 @@ async def token_validity(ctx: Context, http: HttpFacts, auth: AuthFacts) -> Toke
     raise Fault.of(finding)
 
 
-def _missing(http: HttpFacts, auth: AuthFacts) -> Fault:
+def _missing(url: str, http: HttpFacts, auth: AuthFacts) -> Fault:
     challenges = challenges_of(http)
     wanted = " or ".join(challenges.schemes) or "a scheme that it does not name"
     server = auth.issuer or next(iter(auth.authorization_servers or ()), None)
     if challenges.schemes and challenges.of("Bearer", "DPoP") is None:
         how = "--header 'NAME: VALUE', with the header and the value that the server documents"
     elif server is not None:
-        how = f"log in at {server}, or give a token: export TOKEN=... and --bearer-env TOKEN"
+        how = f"diagnose login {url} logs in at {server}; a token of yours goes with --bearer-env TOKEN"
     else:
         how = "give a token: export TOKEN=... and --bearer-env TOKEN"
     exchange = http._opening.exchange
