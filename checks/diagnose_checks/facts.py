@@ -127,14 +127,20 @@ class AuthFacts(Facts):
 class TokenFacts(Facts):
     """The credential opened the door, or none was needed.
 
+    ``renewed`` says that step 6 spent a stored refresh token, ``enforced`` what became of a made-up credential.
     ``_opened`` is the answer to the first message with a credential that step 6 itself got.
     """
 
     needed: bool
     credential: Mapping[str, Any] | None = None
     accepted: bool | None = None
+    renewed: bool | None = None
+    enforced: str | None = None
     form: str | None = None
     claims: Mapping[str, Any] | None = None
+    scopes_granted: tuple[str, ...] | None = None
+    scopes_asked: tuple[str, ...] | None = None
+    renews_itself: bool | None = None
     expires_in_s: int | None = None
     _opened: RpcReply | None = None
 
