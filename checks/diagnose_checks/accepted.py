@@ -1,4 +1,4 @@
-"""The credential was accepted: what is known of it, how long that lasts, and whether it was looked at at all."""
+"""The credential was accepted: what is known of it, and how long that lasts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from diagnose.context import Context
 from diagnose.step import Evidence
 from diagnose.wire.rpc import RpcReply
 from diagnose_checks.claims import TokenReading, moment, read_token
-from diagnose_checks.facts import AuthFacts, HttpFacts, TokenFacts
+from diagnose_checks.facts import AuthFacts, TokenFacts
 from diagnose_checks.presented import Presented
 from diagnose_checks.refusal import Clock, clock_of
 from diagnose_checks.renewal_fate import secret_fate
@@ -22,9 +22,7 @@ _SOON = 300
 """Seconds before the end of a token that are worth a warning."""
 
 
-def accepted_facts(
-    ctx: Context, auth: AuthFacts, shown: Presented, opening: RpcReply, *, renewed: bool = False
-) -> TokenFacts:
+def accepted_facts(ctx: Context, auth: AuthFacts, shown: Presented, opening: RpcReply) -> TokenFacts:
     """The facts of a credential that ``opening`` let in, or that nobody refused; warnings on the way."""
     accepted = True if opening.status < 300 or opening.message is not None else None
     reading = read_token(shown.token) if shown.token and shown.kind in ("bearer", "oauth2", "query") else None
@@ -41,14 +39,12 @@ def accepted_facts(
         needed=True,
         credential={**ctx.connector.credential.describe(), "sent_in": shown.place, **_login(ctx)},
         accepted=accepted,
-        renewed=True if renewed else None,
         form=reading.note if reading is not None else None,
         claims=reading.shown() if reading is not None else None,
         scopes_granted=_granted(ctx, reading),
         scopes_asked=auth.scopes,
         renews_itself=_renews(ctx),
         expires_in_s=int(end - clock.now) if end is not None else None,
-        _opened=opening if renewed else None,
     )
 
 

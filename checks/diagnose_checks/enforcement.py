@@ -1,7 +1,7 @@
 """Does the server look at the credential at all? Asked with ``--deep`` alone, of the connector's own origin.
 
-Two contrasts to the first message: without the credential, and with a made-up one of the same form. Only where
-the first is refused and the second is let in is it proven that anybody gets in who says anything.
+Two contrasts to the first message: without the credential, and with a made-up one of the same form. Only
+where the first is refused and the second is let in is it proven that anybody gets in who says anything.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _in_url(url: str, shown: Presented, token: str | None) -> str:
 def made_up(shown: Presented, random: Random) -> str:
     """A value of the same form that nobody issued.
 
-    Of a JWT only the signature is another: a server that reads claims without verifying them is found as well.
+    Of a JWT only the signature is another: one that reads claims unverified is found as well.
     """
     token = shown.token or ""
     if shown.kind == "basic":

@@ -24,7 +24,10 @@ def forbidden_client(refusal: Refusal) -> Finding:
         if bare
         else "403 with a Bearer challenge and no missing scope"
     )
-    listing = f"Add this client to the list of clients and audiences that the server or its platform allows (client id: {client}; audience: {audience})"
+    listing = (
+        "Add this client to the list of clients and audiences that the server or its platform allows"
+        f" (client id: {client}; audience: {audience})"
+    )
     args = {"client": client, "audience": audience, "form": form, "change": listing}
     raw = _RAW_ARN.search(refusal.url)
     if raw is None:

@@ -53,17 +53,18 @@ def fate_of_renewal(refusal: Refusal) -> Fate:
             code="TOK005",
             args={
                 "holder": "It is our own, and it is spent only when that is asked for",
-                "advice": f"Renew it: diagnose {refusal.url} --refresh. If that fails: diagnose login {refusal.url}",
+                "advice": f"Renew it: diagnose {refusal.url} --refresh; if that fails, log in again:"
+                f" diagnose login {refusal.url}",
             },
             actor="user",
         )
     return Fate(
         code="TOK005",
         args={
-            "holder": "It belongs to another program and is never spent here, also not with --refresh: whoever"
-            " spends a refresh token beside its owner logs the owner out",
-            "advice": "Let the client that owns this credential renew it: reconnect the connector there, or log in"
-            " again if that fails; update the client if it never renews",
+            "holder": "It belongs to another program and is never spent here, also not with --refresh:"
+            " whoever spends a refresh token beside its owner logs the owner out",
+            "advice": "Let the client that owns this credential renew it: reconnect the connector there, or"
+            " log in again if that fails; update the client if it never renews",
         },
     )
 
@@ -84,7 +85,7 @@ def fate_of_refusal(refusal: Refusal, refused: RefreshRefusal, endpoint: str) ->
 
 
 def secret_fate(login: StoredLogin, now: float) -> Fate | None:
-    """The client's own secret ended (RFC 7591 3.2.1): nothing can be renewed with it, whatever else is good."""
+    """The client's own secret ended (RFC 7591 3.2.1): nothing can be renewed with it."""
     end = login.client_secret_expires_at
     if end is None or end.timestamp() > now:
         return None

@@ -121,7 +121,8 @@ def _prospect(refusal: Refusal, missing: tuple[str, ...]) -> str:
         return "whether the authorization server grants it does not show in its metadata"
     unknown = [scope for scope in missing if scope not in known]
     if unknown:
-        return f"the authorization server does not list {' '.join(unknown)}: its administrator has to add it first"
+        names = " ".join(unknown)
+        return f"the authorization server does not list {names}: its administrator has to add it first"
     return "the authorization server lists it, so a new login can get it"
 
 

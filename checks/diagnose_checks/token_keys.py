@@ -1,7 +1,7 @@
-"""A refused JWT against the keys that its issuer publishes: whose signature is wrong, the token's or the server's view.
+"""A refused JWT against the keys that its issuer publishes: is the token wrong, or the server's view of it?
 
-One GET, on the failure path alone, of the ``jwks_uri`` in metadata that step 5 has read; vetted like every URL
-that a server names.
+One GET, on the failure path alone, of the ``jwks_uri`` in metadata that step 5 has read; vetted like every
+URL that a server names.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from diagnose_checks.key_set import KeyProof, prove_key
 from diagnose_checks.metadata_fetch import Reader
 from diagnose_checks.refusal import Refusal
 from diagnose_checks.token_causes import KEY_WORDS
+from diagnose_checks.vetted_wires import VettedWires
 
 __all__ = ["KeyVerdict", "judge_keys"]
 
 
 @record
 class KeyVerdict:
-    """A finding, or what is left to say where none is proven: ``clue`` in words, ``cleared`` for ruled_out."""
+    """A finding, or what is left to say where none is proven: a ``clue``, and what was ``cleared``."""
 
     finding: Finding | None = None
     evidence: tuple[Evidence, ...] = ()
@@ -30,7 +31,7 @@ class KeyVerdict:
     cleared: tuple[str, ...] = ()
 
 
-async def judge_keys(reader: Reader, auth: AuthFacts, refusal: Refusal) -> KeyVerdict:
+async def judge_keys(wires: VettedWires, auth: AuthFacts, refusal: Refusal) -> KeyVerdict:
     """Fetch the key set and verify. Nothing is raised for what a server does."""
     algorithm, token = refusal.reading.header.get("alg"), refusal.shown.token
     unsigned = isinstance(algorithm, str) and algorithm.lower() == "none"
@@ -44,7 +45,7 @@ async def judge_keys(reader: Reader, auth: AuthFacts, refusal: Refusal) -> KeyVe
         if auth._server_metadata is None:
             return KeyVerdict()
         return KeyVerdict(clue="its signature is not checked: the issuer's metadata names no jwks_uri")
-    document = await reader.get(named)
+    document = await Reader(wires).get(named)
     if document.outcome != "found":
         return KeyVerdict(
             evidence=(document.evidence("the issuer's key set", expected="200 with a JSON Web Key Set"),),
@@ -80,7 +81,7 @@ def _verdict(refusal: Refusal, proof: KeyProof, evidence: Evidence, url: str, is
         cleared = (f"the token is signed by its issuer: {proof.words}",)
         return KeyVerdict(finding=replace(refusal.finding("TOK018", evidence, **args), ruled_out=cleared))
     clue = (
-        f"{proof.words}, which its issuer publishes at {url}; so the token is genuine, and it was revoked, or the"
-        " server verifies with other keys, expects other claims, or admits only clients on a list"
+        f"{proof.words}, which its issuer publishes at {url}; so the token is genuine, and it was revoked, or"
+        " the server verifies with other keys, expects other claims, or admits only clients on a list"
     )
     return KeyVerdict(evidence=(evidence,), clue=clue, cleared=(f"{proof.words}, which {issuer} publishes",))

@@ -1,4 +1,4 @@
-"""Causes that lie in what kind of token it is: made for another purpose, another tenant, another way to send it."""
+"""Causes that lie in the kind of the token: its purpose, its tenant, the way in which it must be sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OF_ID_TOKENS = ("at_hash", "c_hash", "s_hash")  # OpenID Connect Core 3.1.3.6, 
 _PLACES = r"(?:tenant|project|organi[sz]ation|workspace|environment|realm|user pool)"
 # "belongs to another project", "tenant mismatch": a place of the vendor's own, and that it is not this one.
 _OTHER_PLACE = re.compile(
-    rf"(?:another|different|other|wrong|foreign) {_PLACES}|{_PLACES} (?:id )?(?:mismatch|does not match|is not allowed)",
+    rf"(?:another|different|other|wrong|foreign) {_PLACES}|{_PLACES} (?:id )?(?:mismatch|does not match)",
     re.IGNORECASE,
 )
 
@@ -98,7 +98,7 @@ def other_tenant(refusal: Refusal) -> tuple[Finding, bool] | None:
     if expected is None:
         return None
     proof = Evidence(label="iss", expected=expected, observed=issuer)
-    words = f"its iss is {issuer}, another tenant of the authorization server that issues for this one: {expected}"
+    words = f"its iss is {issuer}, another tenant of the authorization server than {expected}"
     said = refusal.says("issuer", "iss ", "signature", "tenant", "kid", "jwks")
     return (
         refusal.finding(

@@ -1,0 +1,275 @@
+"""Getting a token in step 6: for a connector that fetches its own, and for a person who asked to log in.
+
+What step 5 judged is all that the flow may use, and a credential of another issuer stays at home.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from diagnose.connector import OAuth2Credential
+from diagnose.connector.credential import JWT_BEARER, AuthMethod
+from diagnose.context import Context
+from diagnose.errors import UsageError
+from diagnose.records import record
+from diagnose.step import Evidence, Fault
+from diagnose.wire.http_wire import ExchangeFailed
+from diagnose.wire.reach import reach_of
+from diagnose.wire.recording import RecordingTransport
+from diagnose.wire.rpc import MODERN_VERSION, RpcReply, StreamableChannel
+from diagnose.wire.threads import in_daemon_thread
+from diagnose_checks.acquisition_faults import (
+    failed_key,
+    failed_port,
+    fault_of_failure,
+    late,
+    stray_hits,
+    unheard,
+)
+from diagnose_checks.facts import AuthFacts, DnsFacts, HttpFacts
+from diagnose_checks.opening import say_first
+from diagnose_checks.token_response import judge_token_response, response_finding
+
+__all__ = ["Opened", "acquires", "open_with_new_token", "said_again"]
+
+_ENDPOINT_S = 10.0
+_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 3.3
+
+
+@record
+class Opened:
+    """The first message again, with the new token; ``acquired`` is what the report says of it."""
+
+    http: HttpFacts
+    reply: RpcReply
+    acquired: Mapping[str, Any]
+
+
+def acquires(ctx: Context, http: HttpFacts, auth: AuthFacts) -> bool:
+    """Whether a token is to be got: the door is closed, the way is known, and the credential lacks it."""
+    credential = ctx.connector.credential
+    if not isinstance(credential, OAuth2Credential) or credential.access_token is not None:
+        return False
+    known = auth._server_metadata is not None and isinstance(http._channel, StreamableChannel)
+    somebody = not credential.needs_person or (ctx.options.login and ctx.person is not None)
+    return http.challenged and known and somebody
+
+
+async def open_with_new_token(ctx: Context, http: HttpFacts, auth: AuthFacts, dns: DnsFacts | None) -> Opened:
+    """Get a token, keep it where a person logged in, and say the first message with it. Raises Fault."""
+    # The SDK and what drives it cost more than a whole run, and nobody else needs them.
+    from diagnose.oauth.acquisition import AcquisitionFailed, acquire
+    from diagnose.oauth.callback import PortUnavailable
+    from diagnose.oauth.client_key import KeyUnusable
+
+    credential = ctx.connector.credential
+    assert isinstance(credential, OAuth2Credential)
+    _check_issuer(credential, auth)
+    try:
+        flow = _flow(ctx, credential, http, auth, dns)
+        ctx.closing.push_async_callback(flow.wire.aclose)
+        ctx.if_late(lambda: late(flow))
+        acquired = await acquire(flow)
+    except KeyUnusable as problem:
+        raise failed_key(credential, str(problem)) from problem
+    except PortUnavailable as problem:
+        raise failed_port(flow, str(problem)) from problem
+    except AcquisitionFailed as problem:
+        raise fault_of_failure(ctx, flow, problem) from problem
+    login, answer = acquired.login, acquired.answer
+    problems = judge_token_response(
+        answer.status, answer.headers, answer.value, asked_scope=acquired.asked_scope
+    )
+    if problems:
+        ctx.add(response_finding(problems, endpoint=login.token_endpoint, exchange=answer.exchange))
+    if acquired.stray:
+        ctx.add(stray_hits(acquired.stray))
+    place = "this run alone" if not credential.needs_person else await _kept(ctx, login)
+    if credential.needs_person and login.refresh_token is None:
+        observed = Evidence(label="refresh_token", expected="a refresh token", observed="absent")
+        end = login.expires_at.isoformat() if login.expires_at else "an end that it does not tell"
+        ctx.warn("TOK045", observed, exchange=answer.exchange, issuer=login.issuer, end=end)
+    ctx.login = login
+    filled = login.filled_in(credential, f"a login at {login.issuer}, kept in {place}")
+    ctx.connector = ctx.connector.model_copy(update={"credential": filled})
+    reply = await said_again(ctx, http)
+    shown = {
+        "grant_type": credential.grant_type,
+        "issuer": login.issuer,
+        "client": flow.client.registration,
+        "kept_in": place,
+        "scope": login.scope,
+        "expires_at": login.expires_at.isoformat() if login.expires_at else None,
+        "renews_itself": login.refresh_token is not None or not credential.needs_person,
+    }
+    again = dataclasses.replace(
+        http, status=reply.status, challenged=reply.status in (401, 403), _opening=reply
+    )
+    told = {name: value for name, value in shown.items() if value is not None}
+    return Opened(http=again, reply=reply, acquired=told)
+
+
+async def said_again(ctx: Context, http: HttpFacts) -> RpcReply:
+    """The first message once more, with the credential as it is now. Raises Fault."""
+    assert isinstance(http._channel, StreamableChannel)
+    ctx.if_late(lambda: unheard("no complete answer before the step's deadline", None))
+    try:
+        return await say_first(http._channel, step=ctx.step_id)
+    except ExchangeFailed as problem:
+        raise unheard(problem.detail, problem.exchange.id) from problem
+
+
+async def _kept(ctx: Context, login: Any) -> str:
+    from diagnose.oauth.store import open_store
+
+    store = open_store(ctx.environ)
+    return await in_daemon_thread(lambda: store.put(login))
+
+
+def _check_issuer(credential: OAuth2Credential, auth: AuthFacts) -> None:
+    """RFC 9700 4.4: what belongs to one authorization server is never shown to another. Raises Fault."""
+    if credential.issuer is None or _same_issuer(credential.issuer, auth.issuer):
+        return
+    evidence = Evidence(
+        label="issuer",
+        expected=credential.issuer,
+        observed=auth.issuer or "absent",
+        where=auth.metadata_url,
+    )
+    raise Fault("TOK043", evidence, configured=credential.issuer, found=auth.issuer or "no issuer")
+
+
+def _same_issuer(configured: str, found: str | None) -> bool:
+    # A slash at the end is the SDK's to judge: it belongs to the same server in any case.
+    return found is not None and configured.rstrip("/") == found.rstrip("/")
+
+
+def _flow(
+    ctx: Context, credential: OAuth2Credential, http: HttpFacts, auth: AuthFacts, dns: DnsFacts | None
+) -> Any:
+    from diagnose.oauth.acquisition import Flow
+    from diagnose.oauth.flow_transport import Judged
+    from diagnose.oauth.vetted import VettedTransport
+
+    assert auth._server_metadata is not None
+    addresses = dns._addresses if dns is not None and dns._proxy is None else None
+    vetted = VettedTransport(
+        reach=reach_of(ctx.origin, addresses),
+        resolver=ctx.resolver,
+        network=ctx.connector.network,
+        environ=ctx.environ,
+    )
+    judged = Judged(
+        endpoint=ctx.connector.url,
+        resource_url=auth.resource_metadata_url,
+        resource=_resource(credential, auth),
+        server=auth._server_metadata,
+        scope=_scope(credential, auth),
+    )
+    return Flow(
+        judged=judged,
+        client=_client(ctx, credential, auth),
+        issuer=auth.issuer or "",
+        protocol_version=MODERN_VERSION if http._channel.era == "modern" else None,
+        wire=RecordingTransport(
+            vetted,
+            ctx.recorder,
+            ctx.redactor,
+            step=ctx.step_id,
+            body_limit=ctx.options.limits.metadata,
+        ),
+        redactor=ctx.redactor,
+        clock=ctx.clock,
+        seconds=_ENDPOINT_S,
+        interaction=_interaction(ctx, credential) if credential.needs_person else None,
+    )
+
+
+def _resource(credential: OAuth2Credential, auth: AuthFacts) -> Mapping[str, Any] | None:
+    """The resource metadata, with the authorization server that was judged as the only one."""
+    if auth._resource_metadata is None:
+        return None
+    listed = auth.authorization_servers or ()
+    walked = next(
+        (server for server in listed if _same_issuer(server, auth.issuer)), next(iter(listed), None)
+    )
+    judged: dict[str, Any] = {"authorization_servers": [walked]}
+    if credential.resource is not None:
+        judged["resource"] = credential.resource
+    return {**auth._resource_metadata, **judged}
+
+
+def _scope(credential: OAuth2Credential, auth: AuthFacts) -> str | None:
+    words = credential.scope.split() if credential.scope is not None else auth.scopes or ()
+    return " ".join(word for word in words if _SCOPE_TOKEN.fullmatch(word)) or None
+
+
+def _client(ctx: Context, credential: OAuth2Credential, auth: AuthFacts) -> Any:
+    from diagnose.oauth.acquisition import FlowClient
+    from diagnose.oauth.client_key import client_key
+
+    by_document = credential.client_id is None and credential.client_id_metadata_url is not None
+    routes = auth.registration or {}
+    documented = by_document and bool(routes.get("client_id_metadata_document"))
+    configured = credential.client_id is not None
+    key, secret, assertion = credential.private_key, credential.client_secret, credential.assertion
+    return FlowClient(
+        grant=credential.grant_type,
+        registration="configured"
+        if configured
+        else "client_id_metadata_document"
+        if documented
+        else "dynamic",
+        client_id=credential.client_id,
+        client_secret=secret.resolve(ctx.environ, where="client secret") if secret else None,
+        private_key=client_key(key, credential.signing_algorithm) if key is not None else None,
+        signing_algorithm=credential.signing_algorithm,
+        method=_method(credential),
+        metadata_url=credential.client_id_metadata_url if documented else None,
+        assertion=assertion.resolve(ctx.environ, where="assertion") if assertion else None,
+    )
+
+
+def _method(credential: OAuth2Credential) -> AuthMethod:
+    """How the client shows itself; refused where the official SDK has no such client. Raises UsageError."""
+    method = credential.token_endpoint_auth_method
+    by_key = method == "private_key_jwt" or (method is None and credential.private_key is not None)
+    if by_key and credential.grant_type != "client_credentials":
+        raise _unsupported("signs with a private key only for client_credentials", "take a client secret")
+    if credential.grant_type == JWT_BEARER and credential.client_secret is None:
+        raise _unsupported("shows an identity assertion only with a client secret", 'add "client_secret"')
+    if method is not None:
+        return method
+    if by_key:
+        return "private_key_jwt"
+    if credential.grant_type == JWT_BEARER:
+        return "client_secret_post"
+    return "client_secret_basic" if credential.client_secret is not None else "none"
+
+
+def _unsupported(what: str, hint: str) -> UsageError:
+    return UsageError("CFG019", f"the official SDK {what}", where="credential", hint=hint)
+
+
+def _interaction(ctx: Context, credential: OAuth2Credential) -> Any:
+    from diagnose.oauth.acquisition import Interaction
+    from diagnose.oauth.callback import redirect_of
+
+    redirect = redirect_of(credential.redirect_uri, ctx.options.login_port)
+    if redirect is None:
+        raise UsageError(
+            "CFG019",
+            "the redirect_uri is no place on this machine, so the login could not come back",
+            where="credential",
+            hint='register one such as "http://127.0.0.1:8765/callback" and name it here',
+        )
+    assert ctx.person is not None
+    return Interaction(
+        person=ctx.person,
+        redirect=redirect,
+        seconds=ctx.options.login_timeout,
+        waiting=ctx.waiting_for_person,
+    )
