@@ -133,6 +133,7 @@ def _moves_cursor() -> bool:
     "--resolve", multiple=True, metavar="HOST:PORT:IP", help="Pin a host to an address; repeatable."
 )
 @click.option("--no-login", is_flag=True, help="Leave a login that diagnose login stored alone.")
+@click.option("--refresh", is_flag=True, help="Renew a stored login whose access token ended.")
 @click.option("--deep", is_flag=True, help=help_text("--deep"))
 @click.option("--register", is_flag=True, help=help_text("--register"))
 @click.option("--runtime", is_flag=True, help="Let the official SDK client repeat the run.")

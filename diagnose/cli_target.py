@@ -60,6 +60,7 @@ class Asked:
     config: str | None
     deep: bool
     register: bool
+    refresh: bool
     runtime: bool
 
 
@@ -84,6 +85,7 @@ def options_of(asked: Asked) -> Options:
         confirmed_tools=frozenset(asked.confirm),
         deep=asked.deep,
         register=asked.register,
+        refresh=asked.refresh,
         stored_login=not asked.no_login,
         runtime=asked.runtime,
     )

@@ -110,6 +110,17 @@ PLAN: tuple[Planned, ...] = (
         never="anything to another origin than the one that registered it",
     ),
     Planned(
+        id="made-up credential",
+        flag="--deep",
+        step="token_validity",
+        request="POST the first message to the endpoint, and DELETE the session that it opens",
+        most=4,
+        when="the connector's credential was accepted",
+        why="whether the server looks at credentials: once without one, once with a made-up one of the same form",
+        carries="a made-up credential; of a JWT only the signature is made up",
+        never="anything to another origin",
+    ),
+    Planned(
         id="second connection",
         flag="--deep",
         step="session_open",

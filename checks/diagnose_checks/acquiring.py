@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from diagnose.oauth.acquisition import Acquired, Flow, FlowClient, Interaction
     from diagnose.oauth.record import Registration, StoredLogin
 
-__all__ = ["Opened", "acquires", "open_with_new_token"]
+__all__ = ["Opened", "acquires", "open_with_new_token", "said_again"]
 
 _ENDPOINT_S = 10.0
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 3.3
@@ -91,7 +91,7 @@ async def open_with_new_token(ctx: Context, http: HttpFacts, auth: AuthFacts, dn
     ctx.login = login
     filled = login.filled_in(credential, f"a login at {login.issuer}, kept in {place}")
     ctx.connector = ctx.connector.model_copy(update={"credential": filled})
-    reply = await _said(ctx, http)
+    reply = await said_again(ctx, http)
     shown = {
         "grant_type": credential.grant_type,
         "issuer": login.issuer,
@@ -124,7 +124,8 @@ def _note(ctx: Context, credential: OAuth2Credential, acquired: Acquired) -> Non
         ctx.warn("TOK045", observed, exchange=answer.exchange, issuer=login.issuer, end=end)
 
 
-async def _said(ctx: Context, http: HttpFacts) -> RpcReply:
+async def said_again(ctx: Context, http: HttpFacts) -> RpcReply:
+    """The first message once more, with the credential as it is now. Raises Fault."""
     channel = http._channel
     ctx.if_late(lambda: unheard("no complete answer before the step's deadline", None))
     try:

@@ -133,14 +133,21 @@ class AuthFacts(Facts):
 class TokenFacts(Facts):
     """The credential opened the door, or none was needed.
 
-    ``acquired`` says how step 6 itself got the token; ``_opened`` is the answer to the first message with it.
+    ``acquired`` says how step 6 itself got the token, ``renewed`` that it spent a stored refresh token
+    for it; ``_opened`` is the answer to the first message with it. ``enforced`` is what became of a made-up
+    credential.
     """
 
     needed: bool
     credential: Mapping[str, Any] | None = None
     accepted: bool | None = None
+    renewed: bool | None = None
+    enforced: str | None = None
     form: str | None = None
     claims: Mapping[str, Any] | None = None
+    scopes_granted: tuple[str, ...] | None = None
+    scopes_asked: tuple[str, ...] | None = None
+    renews_itself: bool | None = None
     expires_in_s: int | None = None
     acquired: Mapping[str, Any] | None = None
     _opened: RpcReply | None = None
