@@ -116,7 +116,7 @@ PLAN: tuple[Planned, ...] = (
         request="POST the first message to the endpoint, and DELETE the session that it opens",
         most=4,
         when="the connector's credential was accepted",
-        why="whether the server looks at credentials: once without one, once with a made-up one of the same form",
+        why="whether the server looks at credentials: once without one, once with a made-up one of that form",
         carries="a made-up credential; of a JWT only the signature is made up",
         never="anything to another origin",
     ),

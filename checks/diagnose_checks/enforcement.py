@@ -144,7 +144,9 @@ def made_up(shown: Presented, random: Random) -> str:
         return _other_password(token, random)
     head, dot, signature = token.rpartition(".")
     if token.count(".") == 2 and len(signature) >= _FEWEST:
-        return head + dot + _scrambled(signature, random)
+        # Whole bytes: strict readers refuse base64 whose last character has bits left over.
+        other = random.randbytes(len(signature) * 3 // 4)
+        return head + dot + base64.urlsafe_b64encode(other).decode().rstrip("=")
     mark = max(token[:10].rfind(separator) for separator in "-_.") + 1  # "sk-", "ghp_": part of the form
     return token[:mark] + _scrambled(token[mark:], random)
 

@@ -37,9 +37,9 @@ def renews(ctx: Context, finding: Finding) -> bool:
 
 
 async def open_with_renewed_token(
-    ctx: Context, http: HttpFacts, wires: VettedWires, refusal: Refusal
+    ctx: Context, http: HttpFacts, wires: VettedWires, refusal: Refusal, finding: Finding
 ) -> HttpFacts:
-    """Renew the stored login and say the first message with its new token. Raises Fault."""
+    """Renew the stored login, whose token met ``finding``, and say the first message again. Raises Fault."""
     from diagnose.oauth.logins import filled_in
     from diagnose.oauth.renewal import RenewalFailed, RenewalRefused, renewed
     from diagnose.oauth.store import open_store
@@ -59,7 +59,9 @@ async def open_with_renewed_token(
         ctx.login = await renewed(store, before, post=post, now=ctx.clock)
     except RenewalRefused as problem:
         fate = fate_of_refusal(refusal, problem.refusal, before.token_endpoint)
-        raise Fault.of(refusal.finding(fate.code, *fate.evidence, **fate.args)) from problem
+        # Why the access token ended is as sure as it was before; that nothing renews it is certain.
+        args = {**fate.args, "proof": finding.args.get("proof", "nothing shows why")}
+        raise Fault.of(refusal.finding(fate.code, *fate.evidence, **args)) from problem
     except RenewalFailed as problem:
         raise Fault.of(_unanswered(refusal, before, str(problem), wires)) from problem
     ctx.redactor.register(*ctx.login.secrets())

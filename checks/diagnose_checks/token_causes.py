@@ -100,8 +100,13 @@ def _scope(refusal: Refusal) -> tuple[Finding, bool] | None:
     )
     ask = " ".join(dict.fromkeys((*(granted or ()), *needed))) or "the scopes its documentation names"
     lacking = " ".join(missing) or _nothing_missing(refusal, needed)
-    args = {"missing": lacking, "granted": shown, "ask": ask, "prospect": _prospect(refusal, missing)}
-    return refusal.finding("TOK008", proof, **args), True
+    args = {"missing": lacking, "granted": shown, "prospect": _prospect(refusal, missing)}
+    if needed and not missing and refusal.reading.scope_claim == "scp":
+        change = "Let the server read the scopes from the claim scp as well, or let the issuer write scope"
+        return refusal.finding(
+            "TOK008", proof, confidence="likely", actor="server_operator", change=change, **args
+        ), True
+    return refusal.finding("TOK008", proof, change=f"Log in again and ask for: {ask}", **args), True
 
 
 def _nothing_missing(refusal: Refusal, needed: tuple[str, ...]) -> str:
@@ -117,7 +122,9 @@ def _nothing_missing(refusal: Refusal, needed: tuple[str, ...]) -> str:
 def _prospect(refusal: Refusal, missing: tuple[str, ...]) -> str:
     """Whether a new login would get the scopes: what the authorization server lists is what it knows."""
     known = refusal.scopes_known
-    if not missing or known is None:
+    if not missing:
+        return "what the challenge names is in the token"
+    if known is None:
         return "whether the authorization server grants it does not show in its metadata"
     unknown = [scope for scope in missing if scope not in known]
     if unknown:

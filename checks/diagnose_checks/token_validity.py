@@ -71,7 +71,7 @@ async def _judged(
     finding = await _why(ctx, http, auth, wires, refusal)
     if renewed or not renews(ctx, finding):
         raise Fault.of(finding)
-    again = await open_with_renewed_token(ctx, http, wires, refusal)
+    again = await open_with_renewed_token(ctx, http, wires, refusal, finding)
     facts = await _judged(ctx, again, auth, wires, renewed=True)
     return dataclasses.replace(facts, renewed=True, _opened=again._opening)
 

@@ -316,7 +316,7 @@ def test_a_secret_stays_at_home_where_the_server_names_another_issuer(
     environ = {**browsing(running), "OUR_SECRET": "lab-secret-5581c0"}
     done = diagnose("login", "app", "--config", str(file), "--open", "--json", env=environ)
 
-    assert "TOK043" == json.loads(done.stdout)["verdict"]["code"]
+    assert "AUTH027" == json.loads(done.stdout)["verdict"]["code"]
     assert set() == {"/register", "/authorize", "/token"} & {entry.path for entry in running.log}
     assert "lab-secret-5581c0" not in done.stdout + done.stderr
 
