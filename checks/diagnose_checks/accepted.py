@@ -96,7 +96,7 @@ def _warn_of_secret(ctx: Context, exchange: int) -> None:
     fate = secret_fate(ctx.login, ctx.clock().timestamp())
     if fate is not None:
         state = "the access token is still accepted"
-        args = {**fate.args, "state": state}
+        args: dict[str, Any] = {**fate.args, "state": state}
         ctx.warn(fate.code, *fate.evidence, severity="warning", exchange=exchange, **args)
 
 

@@ -113,10 +113,12 @@ def _with(applied: Applied, shown: Presented, token: str | None) -> Applied:
     name = (shown.name or "").lower()
     headers = {key: value for key, value in applied.headers.items() if key.lower() != name}
     query = {key: value for key, value in applied.query.items() if key != shown.name}
-    if token is not None and shown.kind == "query" and shown.name in applied.query:
-        query[shown.name] = token
-    elif token is not None and shown.kind != "query" and shown.name is not None:
+    if token is None or shown.name is None:
+        return Applied(headers=headers, query=query)
+    if shown.kind != "query":
         headers[shown.name] = f"{shown.scheme} {token}" if shown.scheme is not None else token
+    elif shown.name in applied.query:
+        query[shown.name] = token
     return Applied(headers=headers, query=query, token=token)
 
 

@@ -35,6 +35,7 @@ def forbidden_client(refusal: Refusal) -> Finding:
     encoded = refusal.url.replace(raw.group(), quote(raw.group(), safe=""))
     address = Evidence(label="the ARN in the URL", expected=quote(raw.group(), safe=""), observed=raw.group())
     args["change"] = (
-        f"The ARN in the URL is not percent-encoded: use {encoded}. If that is refused too: {listing[:1].lower()}{listing[1:]}"
+        f"The ARN in the URL is not percent-encoded: use {encoded}."
+        f" If that is refused too: {listing[:1].lower()}{listing[1:]}"
     )
     return refusal.finding("TOK012", address, actor="user", confidence="likely", **args)

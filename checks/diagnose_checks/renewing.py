@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from diagnose.context import Context
 from diagnose.step import Evidence, Fault, Finding
@@ -60,7 +60,7 @@ async def open_with_renewed_token(
     except RenewalRefused as problem:
         fate = fate_of_refusal(refusal, problem.refusal, before.token_endpoint)
         # Why the access token ended is as sure as it was before; that nothing renews it is certain.
-        args = {**fate.args, "proof": finding.args.get("proof", "nothing shows why")}
+        args: dict[str, Any] = {**fate.args, "proof": finding.args.get("proof", "nothing shows why")}
         raise Fault.of(refusal.finding(fate.code, *fate.evidence, **args)) from problem
     except RenewalFailed as problem:
         raise Fault.of(_unanswered(refusal, before, str(problem), wires)) from problem

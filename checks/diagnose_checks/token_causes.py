@@ -100,7 +100,7 @@ def _scope(refusal: Refusal) -> tuple[Finding, bool] | None:
     )
     ask = " ".join(dict.fromkeys((*(granted or ()), *needed))) or "the scopes its documentation names"
     lacking = " ".join(missing) or _nothing_missing(refusal, needed)
-    args = {"missing": lacking, "granted": shown, "prospect": _prospect(refusal, missing)}
+    args = {"missing": lacking, "granted": shown, "prospect": _prospect(refusal, needed, missing)}
     if needed and not missing and refusal.reading.scope_claim == "scp":
         change = "Let the server read the scopes from the claim scp as well, or let the issuer write scope"
         return refusal.finding(
@@ -119,9 +119,11 @@ def _nothing_missing(refusal: Refusal, needed: tuple[str, ...]) -> str:
     return f"more than {' '.join(needed)}, which it has"
 
 
-def _prospect(refusal: Refusal, missing: tuple[str, ...]) -> str:
+def _prospect(refusal: Refusal, needed: tuple[str, ...], missing: tuple[str, ...]) -> str:
     """Whether a new login would get the scopes: what the authorization server lists is what it knows."""
     known = refusal.scopes_known
+    if not needed:
+        return "the challenge names none"
     if not missing:
         return "what the challenge names is in the token"
     if known is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from diagnose.step import Evidence, Finding
 
@@ -93,7 +93,7 @@ def _scope(body: Mapping[str, Any], asked: str | None) -> Iterator[str]:
         yield f"{_OFFLINE} was asked for, and no refresh_token came"
 
 
-def _is_text(value: object) -> bool:
+def _is_text(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and value != ""
 
 
