@@ -185,6 +185,7 @@ FAILURES: Mapping[FailureKind, str] = {
     "tcp": "HTTP025",
     "tls": "HTTP025",
     "tls-alert": "HTTP025",
+    "proxy": "HTTP025",  # judged before this table, as step 2's
     "closed": "HTTP025",
     "reset": "HTTP025",
     "not-http": "HTTP026",

@@ -18,7 +18,7 @@ from diagnose_checks.http_outcome import Outcome
 from diagnose_checks.http_probe import Probe
 from diagnose_checks.http_refusals import TLS_RECORDS, failure_code, on_timeout, refusal_code
 from diagnose_checks.opening import dialler
-from diagnose_checks.proxy_contrasts import proxy_refusal
+from diagnose_checks.proxy_contrasts import next_tunnel_refused, proxy_refusal
 from diagnose_checks.redirects import MAX_HOPS, Redirect, RedirectKind, redirect_of
 
 __all__ = ["follow", "judged"]
@@ -141,6 +141,8 @@ async def _redirected(probe: Probe, outcome: Outcome, hop: Redirect) -> Fault:
 async def _broken(probe: Probe, outcome: Outcome) -> Fault:
     failure = outcome.failure
     assert failure is not None
+    if failure.kind == "proxy":
+        return next_tunnel_refused(failure)
     code = failure_code(failure.kind, failure.exchange)
     below = await _below_http(probe, outcome) if failure.exchange.status is None else None
     if below is not None:

@@ -15,6 +15,7 @@ from diagnose.records import record
 from diagnose.step import Evidence, Facts, Fault
 from diagnose.wire.http_wire import ExchangeFailed
 from diagnose.wire.rpc import ProblemKind, RpcReply
+from diagnose_checks.proxy_contrasts import next_tunnel_refused
 
 __all__ = [
     "Codes",
@@ -244,6 +245,8 @@ def exchange_faults(
     try:
         yield
     except ExchangeFailed as problem:
+        if problem.kind == "proxy":
+            raise next_tunnel_refused(problem) from problem
         exchange = problem.exchange
         lost = Evidence(
             label=f"answer to {method}",

@@ -12,7 +12,7 @@ from diagnose_checks.rpc_faults import said, seen
 
 __all__ = ["teardown"]
 
-_BEFORE_SENDING = frozenset({"dns", "tcp", "tls"})
+_BEFORE_SENDING = frozenset({"dns", "tcp", "tls", "proxy"})
 _UNREACHED = (
     "the connection before was closed, and no new one could be made, so nothing was sent",
     "Find out in the log of the server why its process ended or stopped listening during this run.",
