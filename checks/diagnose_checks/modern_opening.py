@@ -76,13 +76,7 @@ def _warn_draft(ctx: Context, opening: Opening) -> None:
     reply = opening.reply
     ctx.warn(
         "INIT025",
-        Evidence(
-            label="error code of server/discover",
-            expected=str(_DRAFT_NAMES[draft]),
-            observed=said(reply),
-            where="/error/code",
-            exchange=reply.exchange.id,
-        ),
+        seen("error code of server/discover", reply, str(_DRAFT_NAMES[draft]), where="/error/code"),
         where="/error/code",
         exchange=reply.exchange.id,
         draft=draft,

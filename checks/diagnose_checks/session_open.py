@@ -16,7 +16,7 @@ from diagnose.wire.rpc import RpcReply
 from diagnose_checks.facts import InitFacts, Lost, SessionFacts
 from diagnose_checks.proxy_contrasts import next_tunnel_refused
 from diagnose_checks.replicas import answers, ask_again, repeat, tally
-from diagnose_checks.rpc_faults import said
+from diagnose_checks.rpc_faults import said, seen
 from diagnose_checks.session_contrasts import prove_refusal, replicas_fault
 from diagnose_checks.session_refusals import session_refusal
 
@@ -154,11 +154,7 @@ async def _after_loss(ctx: Context, init: InitFacts, method: str, problem: Excha
         exchange=exchange.id,
     )
     if again is not None:
-        contrast = Evidence(
-            label="the same request on a new connection (the contrast)",
-            observed=said(again),
-            exchange=again.exchange.id,
-        )
+        contrast = seen("the same request on a new connection (the contrast)", again)
         ctx.warn(
             "SESS013",
             evidence,
