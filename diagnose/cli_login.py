@@ -58,7 +58,7 @@ def _login(
     **given: Any,
 ) -> int:
     printing, described = printing_of(given)
-    asked = Asked(**{**_unset(), **described, "until": "token_validity"})
+    asked = Asked(**{**_unset(), **described, "until": "token_validity", "no_login": True})
     connector = _to_log_in(connector_of(target, asked), client_id=client_id, scope=scope, issuer=issuer)
     from dataclasses import replace
 

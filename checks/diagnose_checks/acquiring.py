@@ -20,6 +20,7 @@ from diagnose.wire.http_wire import ExchangeFailed
 from diagnose.wire.reach import reach_of
 from diagnose.wire.recording import RecordingTransport
 from diagnose.wire.rpc import MODERN_VERSION, RpcReply, StreamableChannel
+from diagnose.wire.sse_channel import SseChannel
 from diagnose.wire.threads import in_daemon_thread
 from diagnose_checks.acquisition_faults import (
     failed_key,
@@ -29,6 +30,7 @@ from diagnose_checks.acquisition_faults import (
     stray_hits,
     unheard,
 )
+from diagnose_checks.endpoint_event import hide_stream_id
 from diagnose_checks.facts import AuthFacts, DnsFacts, HttpFacts
 from diagnose_checks.opening import say_first
 from diagnose_checks.token_response import judge_token_response, response_finding
@@ -53,7 +55,7 @@ def acquires(ctx: Context, http: HttpFacts, auth: AuthFacts) -> bool:
     credential = ctx.connector.credential
     if not isinstance(credential, OAuth2Credential) or credential.access_token is not None:
         return False
-    known = auth._server_metadata is not None and isinstance(http._channel, StreamableChannel)
+    known = auth._server_metadata is not None
     somebody = not credential.needs_person or (ctx.options.login and ctx.person is not None)
     return http.challenged and known and somebody
 
@@ -113,10 +115,17 @@ async def open_with_new_token(ctx: Context, http: HttpFacts, auth: AuthFacts, dn
 
 
 async def _said(ctx: Context, http: HttpFacts) -> RpcReply:
-    assert isinstance(http._channel, StreamableChannel)
+    channel = http._channel
     ctx.if_late(lambda: unheard("no complete answer before the step's deadline", None))
     try:
-        return await say_first(http._channel, step=ctx.step_id)
+        if isinstance(channel, StreamableChannel):
+            return await say_first(channel, step=ctx.step_id)
+        assert isinstance(channel, SseChannel)
+        reply = await channel.open(step=ctx.step_id)
+        if reply.streamed and await channel.endpoint() is None:
+            raise unheard(f"an event stream, and {channel.ended}", reply.exchange.id)
+        hide_stream_id(ctx, channel)
+        return reply
     except ExchangeFailed as problem:
         raise unheard(problem.detail, problem.exchange.id) from problem
 
@@ -155,11 +164,13 @@ def _flow(
 
     assert auth._server_metadata is not None
     addresses = dns._addresses if dns is not None and dns._proxy is None else None
+    reach = reach_of(ctx.origin, addresses)
     vetted = VettedTransport(
-        reach=reach_of(ctx.origin, addresses),
+        reach=reach,
         resolver=ctx.resolver,
         network=ctx.connector.network,
         environ=ctx.environ,
+        seconds=_ENDPOINT_S,
     )
     judged = Judged(
         endpoint=ctx.connector.url,
@@ -183,6 +194,7 @@ def _flow(
         redactor=ctx.redactor,
         clock=ctx.clock,
         seconds=_ENDPOINT_S,
+        refuse=reach.refuse_url,
         interaction=_interaction(ctx, credential) if credential.needs_person else None,
     )
 

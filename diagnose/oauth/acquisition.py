@@ -86,7 +86,8 @@ class FlowClient:
 class Flow:
     """One acquisition.
 
-    ``protocol_version`` is what the MCP request said, where it said one; ``seconds`` bounds each answer.
+    ``protocol_version`` is what the MCP request said, where it said one; ``seconds`` bounds each answer;
+    ``refuse`` says why nobody is sent to a URL.
     """
 
     judged: Judged
@@ -97,6 +98,7 @@ class Flow:
     redactor: Redactor
     clock: Callable[[], datetime]
     seconds: float
+    refuse: Callable[[str], str | None]
     interaction: Interaction | None = None
 
 
@@ -172,6 +174,10 @@ class _Acquisition:
             where = "; ".join(f"/{'/'.join(map(str, place))}" for place in _places(problem))
             detail = f"the official SDK cannot read the authorization server metadata: {where}"
             raise AcquisitionFailed("sdk", detail) from None
+        # As the document has it: the SDK's reading writes hostile characters in a harmless way.
+        why = flow.refuse(str(flow.judged.server.get("authorization_endpoint")))
+        if flow.interaction is not None and why is not None:
+            raise AcquisitionFailed("refused", f"nobody is sent there: {why}")
         roles: dict[str, Role] = {str(metadata.token_endpoint): "token"}
         if flow.client.registration == "dynamic" and metadata.registration_endpoint is not None:
             roles[str(metadata.registration_endpoint)] = "registration"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 
@@ -38,12 +39,15 @@ class VettedTransport(httpx2.AsyncBaseTransport):
         resolver: Resolver,
         network: NetworkSettings,
         environ: Mapping[str, str],
+        seconds: float,
     ) -> None:
+        """``seconds`` bounds the headers of each answer."""
         self._reach = reach
         self._resolver = resolver
         # A client certificate is a credential too: it is for the connector's origin and for no other.
         self._network = network.model_copy(update={"client_certificate": None, "client_key": None})
         self._environ = environ
+        self._seconds = seconds
         self._opened: dict[str, StagedTransport] = {}
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -52,9 +56,12 @@ class VettedTransport(httpx2.AsyncBaseTransport):
         if why is not None:
             raise Unreached(f"not sent: {why}", refused=True)
         try:
-            return await self._transport(url).handle_async_request(request)
+            async with asyncio.timeout(self._seconds):
+                return await self._transport(url).handle_async_request(request)
         except AddressRefused as problem:
             raise Unreached(f"not sent: {problem}", refused=True) from problem
+        except TimeoutError as problem:
+            raise Unreached(f"no answer within {self._seconds:.0f} s") from problem
         except (ResolutionFailed, ConnectFailed, ProxyRefused, TrustStoreUnreadable) as problem:
             raise Unreached(str(problem)) from problem
         except (httpx2.TransportError, ssl.SSLError, OSError) as problem:
