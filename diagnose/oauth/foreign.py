@@ -34,6 +34,7 @@ async def foreign_transport(
         resolver=resolver,
         network=connector.network,
         environ=environ,
+        seconds=POST_SECONDS,
     )
 
 

@@ -15,11 +15,11 @@ import httpx2
 from diagnose.connector import Connector, OAuth2Credential
 from diagnose.connector.address import origin_of
 from diagnose.connector.runtime import OwnOriginAuth
+from diagnose.errors import UsageError
 from diagnose.oauth.foreign import foreign_transport, post_over
 from diagnose.oauth.logins import filled_in, login_missing, wants_login, with_login
 from diagnose.oauth.record import StoredLogin
 from diagnose.oauth.renewal import (
-    POST_SECONDS,
     RenewalFailed,
     RenewalRefused,
     client_of,
@@ -71,14 +71,24 @@ async def _stored(
 
 
 def _provider(connector: Connector, environ: Mapping[str, str]) -> httpx2.Auth:
+    from diagnose.oauth.client_key import KeyUnusable
     from diagnose.oauth.configured_client import configured_client
     from diagnose.oauth.sdk_providers import Memory, Unattended, load_sdk, unattended_provider
 
     credential = connector.credential
     assert isinstance(credential, OAuth2Credential)
+    try:
+        client = configured_client(credential, environ)
+    except KeyUnusable as problem:
+        raise UsageError(
+            "CFG019",
+            f"the private key cannot be used: {problem}",
+            where="credential",
+            hint=f"name an unencrypted PEM key for {credential.signing_algorithm}",
+        ) from problem
     asked = Unattended(
         endpoint=connector.url,
-        client=configured_client(credential, environ),
+        client=client,
         issuer=credential.issuer or "",
         scope=credential.scope,
     )
@@ -96,14 +106,8 @@ class Routes(httpx2.AsyncBaseTransport):
         self._foreign = foreign
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        if origin_of(str(request.url)) == self._origin:
-            return await self._own.handle_async_request(request)
-        try:
-            with anyio.fail_after(POST_SECONDS):
-                return await self._foreign.handle_async_request(request)
-        except TimeoutError as problem:
-            said = f"no answer from {request.url.host} within {POST_SECONDS:.0f} s"
-            raise httpx2.ReadTimeout(said, request=request) from problem
+        here = origin_of(str(request.url)) == self._origin
+        return await (self._own if here else self._foreign).handle_async_request(request)
 
     async def aclose(self) -> None:
         await self._own.aclose()
