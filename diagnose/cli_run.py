@@ -17,12 +17,14 @@ from diagnose.cli_delivery import (
     check_writable,
     deliver,
     is_terminal,
+    note,
     show_cursor,
     speaks_unicode,
     write_file,
 )
 from diagnose.cli_target import Asked, connector_of, options_of
 from diagnose.cli_words import Seconds, Word, refuse
+from diagnose.deep_plan import announced, help_text
 from diagnose.errors import ExitCode
 from diagnose.report import FORMATS
 from diagnose.step import TITLES
@@ -30,6 +32,7 @@ from diagnose.step import TITLES
 if TYPE_CHECKING:
     from diagnose.cli_progress import NoProgress
     from diagnose.model import Report
+    from diagnose.options import Options
     from diagnose.pipeline import Run
 
 __all__ = ["Printing", "diagnose_and_print", "exit_code_of", "printing_of", "run"]
@@ -130,7 +133,8 @@ def _moves_cursor() -> bool:
     "--resolve", multiple=True, metavar="HOST:PORT:IP", help="Pin a host to an address; repeatable."
 )
 @click.option("--no-login", is_flag=True, help="Leave a login that diagnose login stored alone.")
-@click.option("--deep", is_flag=True, help="Allow checks that send more than the runtime does.")
+@click.option("--deep", is_flag=True, help=help_text("--deep"))
+@click.option("--register", is_flag=True, help=help_text("--register"))
 @click.option("--runtime", is_flag=True, help="Let the official SDK client repeat the run.")
 @click.option(
     "--fail-on", type=Word(("error", "warning")), default="error", help="What makes the exit code 1."
@@ -152,6 +156,13 @@ def run(target: str, fail_on: str, exit_by_step: bool, **given: Any) -> int:
     found, delivered = diagnose_and_print(started, printing)
     code = exit_code_of(started, found, fail_on, exit_by_step)
     return code if delivered or code else ExitCode.USAGE
+
+
+def _announce(options: Options) -> None:
+    """What --deep and --register may send beyond what production sends, before it is sent."""
+    flags = [flag for flag, given in (("--deep", options.deep), ("--register", options.register)) if given]
+    for line in announced(*flags):
+        note(line)
 
 
 def printing_of(given: dict[str, Any]) -> tuple[Printing, dict[str, Any]]:
@@ -197,6 +208,8 @@ def diagnose_and_print(started: Run, printing: Printing) -> tuple[Report, bool]:
     """Walk the steps, print the report, write the files; False where stdout did not take it."""
     from diagnose.report import render
 
+    if not printing.quiet:
+        _announce(started.ctx.options)
     with printing.progress() as progress:
         found = asyncio.run(_watched(started, progress))
     for word, path in printing.reports:

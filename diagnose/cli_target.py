@@ -59,6 +59,7 @@ class Asked:
     resolve: tuple[str, ...]
     config: str | None
     deep: bool
+    register: bool
     runtime: bool
 
 
@@ -82,6 +83,7 @@ def options_of(asked: Asked) -> Options:
         arguments=_arguments(asked.args) if asked.args is not None else {},
         confirmed_tools=frozenset(asked.confirm),
         deep=asked.deep,
+        register=asked.register,
         stored_login=not asked.no_login,
         runtime=asked.runtime,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diagnose.connector import OAuth2Credential
 from diagnose.context import Context
@@ -33,6 +33,10 @@ from diagnose_checks.endpoint_event import hide_stream_id
 from diagnose_checks.facts import AuthFacts, DnsFacts, HttpFacts
 from diagnose_checks.opening import say_first
 from diagnose_checks.token_response import judge_token_response, response_finding
+
+if TYPE_CHECKING:
+    from diagnose.oauth.acquisition import Acquired, Flow, FlowClient, Interaction
+    from diagnose.oauth.record import StoredLogin
 
 __all__ = ["Opened", "acquires", "open_with_new_token"]
 
@@ -80,19 +84,9 @@ async def open_with_new_token(ctx: Context, http: HttpFacts, auth: AuthFacts, dn
         raise failed_port(flow, str(problem)) from problem
     except AcquisitionFailed as problem:
         raise fault_of_failure(ctx, flow, problem) from problem
-    login, answer = acquired.login, acquired.answer
-    problems = judge_token_response(
-        answer.status, answer.headers, answer.value, asked_scope=acquired.asked_scope
-    )
-    if problems:
-        ctx.add(response_finding(problems, endpoint=login.token_endpoint, exchange=answer.exchange))
-    if acquired.stray:
-        ctx.add(stray_hits(acquired.stray))
+    login = acquired.login
+    _note(ctx, credential, acquired)
     place = "this run alone" if not credential.needs_person else await _kept(ctx, login)
-    if credential.needs_person and login.refresh_token is None:
-        observed = Evidence(label="refresh_token", expected="a refresh token", observed="absent")
-        end = login.expires_at.isoformat() if login.expires_at else "an end that it does not tell"
-        ctx.warn("TOK045", observed, exchange=answer.exchange, issuer=login.issuer, end=end)
     ctx.login = login
     filled = login.filled_in(credential, f"a login at {login.issuer}, kept in {place}")
     ctx.connector = ctx.connector.model_copy(update={"credential": filled})
@@ -113,6 +107,22 @@ async def open_with_new_token(ctx: Context, http: HttpFacts, auth: AuthFacts, dn
     return Opened(http=again, reply=reply, acquired=told)
 
 
+def _note(ctx: Context, credential: OAuth2Credential, acquired: Acquired) -> None:
+    """What is odd about a token that was got all the same."""
+    login, answer = acquired.login, acquired.answer
+    problems = judge_token_response(
+        answer.status, answer.headers, answer.value, asked_scope=acquired.asked_scope
+    )
+    if problems:
+        ctx.add(response_finding(problems, endpoint=login.token_endpoint, exchange=answer.exchange))
+    if acquired.stray:
+        ctx.add(stray_hits(acquired.stray))
+    if credential.needs_person and login.refresh_token is None:
+        observed = Evidence(label="refresh_token", expected="a refresh token", observed="absent")
+        end = login.expires_at.isoformat() if login.expires_at else "an end that it does not tell"
+        ctx.warn("TOK045", observed, exchange=answer.exchange, issuer=login.issuer, end=end)
+
+
 async def _said(ctx: Context, http: HttpFacts) -> RpcReply:
     channel = http._channel
     ctx.if_late(lambda: unheard("no complete answer before the step's deadline", None))
@@ -129,7 +139,7 @@ async def _said(ctx: Context, http: HttpFacts) -> RpcReply:
         raise unheard(problem.detail, problem.exchange.id) from problem
 
 
-async def _kept(ctx: Context, login: Any) -> str:
+async def _kept(ctx: Context, login: StoredLogin) -> str:
     from diagnose.oauth.store import open_store
 
     store = open_store(ctx.environ)
@@ -156,7 +166,7 @@ def _same_issuer(configured: str, found: str | None) -> bool:
 
 def _flow(
     ctx: Context, credential: OAuth2Credential, http: HttpFacts, auth: AuthFacts, dns: DnsFacts | None
-) -> Any:
+) -> Flow:
     from diagnose.oauth.acquisition import Flow
     from diagnose.oauth.flow_transport import Judged
     from diagnose.oauth.vetted import VettedTransport
@@ -169,7 +179,6 @@ def _flow(
         resolver=ctx.resolver,
         network=ctx.connector.network,
         environ=ctx.environ,
-        seconds=_ENDPOINT_S,
     )
     judged = Judged(
         endpoint=ctx.connector.url,
@@ -217,7 +226,7 @@ def _scope(credential: OAuth2Credential, auth: AuthFacts) -> str | None:
     return " ".join(word for word in words if _SCOPE_TOKEN.fullmatch(word)) or None
 
 
-def _client(ctx: Context, credential: OAuth2Credential, auth: AuthFacts) -> Any:
+def _client(ctx: Context, credential: OAuth2Credential, auth: AuthFacts) -> FlowClient:
     from diagnose.oauth.configured_client import configured_client
 
     client = configured_client(credential, ctx.environ)
@@ -230,7 +239,7 @@ def _client(ctx: Context, credential: OAuth2Credential, auth: AuthFacts) -> Any:
     return dataclasses.replace(client, registration="client_id_metadata_document", metadata_url=url)
 
 
-def _interaction(ctx: Context, credential: OAuth2Credential) -> Any:
+def _interaction(ctx: Context, credential: OAuth2Credential) -> Interaction:
     from diagnose.oauth.acquisition import Interaction
     from diagnose.oauth.callback import redirect_of
 

@@ -105,7 +105,8 @@ class AuthFacts(Facts):
 
     ``required`` is None where it cannot be told (a credential was accepted). ``candidates`` lists every URL
     tried with its status. ``registration`` says of each route to a client id whether it is open.
-    ``identity_provider`` is the product whose document ``metadata_url`` seems to be.
+    ``identity_provider`` is the product whose document ``metadata_url`` seems to be. ``probes`` lists what
+    --deep and --register sent, each with its outcome.
     """
 
     required: bool | None
@@ -123,6 +124,7 @@ class AuthFacts(Facts):
     identity_provider: str | None = None
     pkce: tuple[str, ...] | None = None
     candidates: tuple[Mapping[str, Any], ...] | None = None
+    probes: tuple[Mapping[str, Any], ...] | None = None
     _resource_metadata: Mapping[str, Any] | None = None
     _server_metadata: Mapping[str, Any] | None = None
 

@@ -34,7 +34,6 @@ async def foreign_transport(
         resolver=resolver,
         network=connector.network,
         environ=environ,
-        seconds=POST_SECONDS,
     )
 
 

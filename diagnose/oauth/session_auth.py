@@ -20,6 +20,7 @@ from diagnose.oauth.foreign import foreign_transport, post_over
 from diagnose.oauth.logins import filled_in, login_missing, wants_login, with_login
 from diagnose.oauth.record import StoredLogin
 from diagnose.oauth.renewal import (
+    POST_SECONDS,
     RenewalFailed,
     RenewalRefused,
     client_of,
@@ -106,8 +107,14 @@ class Routes(httpx2.AsyncBaseTransport):
         self._foreign = foreign
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        here = origin_of(str(request.url)) == self._origin
-        return await (self._own if here else self._foreign).handle_async_request(request)
+        if origin_of(str(request.url)) == self._origin:
+            return await self._own.handle_async_request(request)
+        try:
+            with anyio.fail_after(POST_SECONDS):  # a session has no other deadline for it
+                return await self._foreign.handle_async_request(request)
+        except TimeoutError as problem:
+            said = f"no answer from {request.url.host} within {POST_SECONDS:.0f} s"
+            raise httpx2.ReadTimeout(said, request=request) from problem
 
     async def aclose(self) -> None:
         await self._own.aclose()
