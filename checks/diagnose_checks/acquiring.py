@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from diagnose.connector import OAuth2Credential
-from diagnose.connector.credential import JWT_BEARER, AuthMethod
 from diagnose.context import Context
 from diagnose.errors import UsageError
 from diagnose.records import record
@@ -37,7 +36,7 @@ from diagnose_checks.token_response import judge_token_response, response_findin
 
 if TYPE_CHECKING:
     from diagnose.oauth.acquisition import Acquired, Flow, FlowClient, Interaction
-    from diagnose.oauth.record import Registration, StoredLogin
+    from diagnose.oauth.record import StoredLogin
 
 __all__ = ["Opened", "acquires", "open_with_new_token", "said_again"]
 
@@ -229,46 +228,16 @@ def _scope(credential: OAuth2Credential, auth: AuthFacts) -> str | None:
 
 
 def _client(ctx: Context, credential: OAuth2Credential, auth: AuthFacts) -> FlowClient:
-    from diagnose.oauth.acquisition import FlowClient
-    from diagnose.oauth.client_key import client_key
+    from diagnose.oauth.configured_client import configured_client
 
-    by_document = credential.client_id is None and credential.client_id_metadata_url is not None
-    routes = auth.registration or {}
-    documented = by_document and bool(routes.get("client_id_metadata_document"))
-    key, secret, assertion = credential.private_key, credential.client_secret, credential.assertion
-    route: Registration = "client_id_metadata_document" if documented else "dynamic"
-    return FlowClient(
-        grant=credential.grant_type,
-        registration="configured" if credential.client_id is not None else route,
-        client_id=credential.client_id,
-        client_secret=secret.resolve(ctx.environ, where="client secret") if secret else None,
-        private_key=client_key(key, credential.signing_algorithm) if key is not None else None,
-        signing_algorithm=credential.signing_algorithm,
-        method=_method(credential),
-        metadata_url=credential.client_id_metadata_url if documented else None,
-        assertion=assertion.resolve(ctx.environ, where="assertion") if assertion else None,
-    )
-
-
-def _method(credential: OAuth2Credential) -> AuthMethod:
-    """How the client shows itself; refused where the official SDK has no such client. Raises UsageError."""
-    method = credential.token_endpoint_auth_method
-    by_key = method == "private_key_jwt" or (method is None and credential.private_key is not None)
-    if by_key and credential.grant_type != "client_credentials":
-        raise _unsupported("signs with a private key only for client_credentials", "take a client secret")
-    if credential.grant_type == JWT_BEARER and credential.client_secret is None:
-        raise _unsupported("shows an identity assertion only with a client secret", 'add "client_secret"')
-    if method is not None:
-        return method
-    if by_key:
-        return "private_key_jwt"
-    if credential.grant_type == JWT_BEARER:
-        return "client_secret_post"
-    return "client_secret_basic" if credential.client_secret is not None else "none"
-
-
-def _unsupported(what: str, hint: str) -> UsageError:
-    return UsageError("CFG019", f"the official SDK {what}", where="credential", hint=hint)
+    client = configured_client(credential, ctx.environ)
+    if credential.client_id is not None:
+        return client
+    documented = bool((auth.registration or {}).get("client_id_metadata_document"))
+    if credential.client_id_metadata_url is None or not documented:
+        return dataclasses.replace(client, registration="dynamic")
+    url = credential.client_id_metadata_url
+    return dataclasses.replace(client, registration="client_id_metadata_document", metadata_url=url)
 
 
 def _interaction(ctx: Context, credential: OAuth2Credential) -> Interaction:

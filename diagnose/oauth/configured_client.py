@@ -7,36 +7,27 @@ from collections.abc import Mapping
 from diagnose.connector.credential import JWT_BEARER, AuthMethod, OAuth2Credential
 from diagnose.errors import UsageError
 from diagnose.oauth.acquisition import FlowClient
-from diagnose.oauth.client_key import KeyUnusable, client_key
+from diagnose.oauth.client_key import client_key
 
-__all__ = ["configured_client", "configured_method"]
+__all__ = ["configured_client"]
 
 
 def configured_client(credential: OAuth2Credential, environ: Mapping[str, str]) -> FlowClient:
-    """The client of ``credential``. Raises UsageError for a reference or a key that cannot be used."""
+    """The client of ``credential``, as if it had an id. Raises UsageError, and KeyUnusable for its key."""
     key, secret, assertion = credential.private_key, credential.client_secret, credential.assertion
-    try:
-        signs_with = client_key(key, credential.signing_algorithm) if key is not None else None
-    except KeyUnusable as problem:
-        raise UsageError(
-            "CFG019",
-            f"the private key cannot be used: {problem}",
-            where="credential",
-            hint=f"name an unencrypted PEM key for {credential.signing_algorithm}",
-        ) from problem
     return FlowClient(
         grant=credential.grant_type,
         registration="configured",
         client_id=credential.client_id,
         client_secret=secret.resolve(environ, where="client secret") if secret else None,
-        private_key=signs_with,
+        private_key=client_key(key, credential.signing_algorithm) if key is not None else None,
         signing_algorithm=credential.signing_algorithm,
-        method=configured_method(credential),
+        method=_method(credential),
         assertion=assertion.resolve(environ, where="assertion") if assertion else None,
     )
 
 
-def configured_method(credential: OAuth2Credential) -> AuthMethod:
+def _method(credential: OAuth2Credential) -> AuthMethod:
     """How the client shows itself; refused where the official SDK has no such client. Raises UsageError."""
     method = credential.token_endpoint_auth_method
     by_key = method == "private_key_jwt" or (method is None and credential.private_key is not None)

@@ -53,7 +53,10 @@ def read_private(path: Path) -> bytes | None:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Replace ``path`` by ``content`` in one move, readable by this user alone. Raises UsageError CFG023."""
+    """Replace ``path`` by ``content`` in one move, readable by this user alone. Raises UsageError CFG023.
+
+    One writer at a time: what an earlier one left behind when it was killed is swept away.
+    """
     make_folder(path.parent)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
@@ -68,6 +71,7 @@ def write_private(path: Path, content: bytes) -> None:
             with suppress(OSError):
                 fresh.unlink()
             raise
+        _sweep(path)
         _sync_folder(path.parent)
     except OSError as problem:
         raise _unwritable(path, problem) from problem
@@ -77,6 +81,7 @@ def delete_private(path: Path) -> None:
     """Remove ``path`` if it is there. Raises UsageError CFG023."""
     try:
         path.unlink(missing_ok=True)
+        _sweep(path)
     except OSError as problem:
         raise _unwritable(path, problem) from problem
 
@@ -126,6 +131,11 @@ def _unwritable(path: Path, problem: OSError) -> UsageError:
         where=str(path),
         hint="make the folder writable, or set DIAGNOSE_STATE_DIR to one that is",
     )
+
+
+def _sweep(path: Path) -> None:
+    for left in path.parent.glob(f".{path.name}.*"):
+        left.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

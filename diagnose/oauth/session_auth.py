@@ -15,6 +15,7 @@ import httpx2
 from diagnose.connector import Connector, OAuth2Credential
 from diagnose.connector.address import origin_of
 from diagnose.connector.runtime import OwnOriginAuth
+from diagnose.errors import UsageError
 from diagnose.oauth.foreign import foreign_transport, post_over
 from diagnose.oauth.logins import filled_in, login_missing, wants_login, with_login
 from diagnose.oauth.record import StoredLogin
@@ -71,14 +72,24 @@ async def _stored(
 
 
 def _provider(connector: Connector, environ: Mapping[str, str]) -> httpx2.Auth:
+    from diagnose.oauth.client_key import KeyUnusable
     from diagnose.oauth.configured_client import configured_client
     from diagnose.oauth.sdk_providers import Memory, Unattended, load_sdk, unattended_provider
 
     credential = connector.credential
     assert isinstance(credential, OAuth2Credential)
+    try:
+        client = configured_client(credential, environ)
+    except KeyUnusable as problem:
+        raise UsageError(
+            "CFG019",
+            f"the private key cannot be used: {problem}",
+            where="credential",
+            hint=f"name an unencrypted PEM key for {credential.signing_algorithm}",
+        ) from problem
     asked = Unattended(
         endpoint=connector.url,
-        client=configured_client(credential, environ),
+        client=client,
         issuer=credential.issuer or "",
         scope=credential.scope,
     )
@@ -99,7 +110,7 @@ class Routes(httpx2.AsyncBaseTransport):
         if origin_of(str(request.url)) == self._origin:
             return await self._own.handle_async_request(request)
         try:
-            with anyio.fail_after(POST_SECONDS):
+            with anyio.fail_after(POST_SECONDS):  # a session has no other deadline for it
                 return await self._foreign.handle_async_request(request)
         except TimeoutError as problem:
             said = f"no answer from {request.url.host} within {POST_SECONDS:.0f} s"

@@ -138,6 +138,16 @@ def test_a_login_that_cannot_be_read_is_a_usage_error(
     assert done.stderr.startswith(f"diagnose: {code} ")
 
 
+def test_a_lock_that_cannot_be_taken_is_a_usage_error(tmp_path: Path, diagnose: Run) -> None:
+    store_in(tmp_path).put(login())
+    (lock,) = tmp_path.glob("logins/*.lock")
+    lock.unlink()
+    lock.mkdir()
+    done = diagnose("logout", URL, env=environment_of(tmp_path))
+    assert (2, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
+    assert done.stderr.startswith("diagnose: CFG023 the login cannot be ")
+
+
 def test_logout_forgets_the_login_and_sends_nothing(running: Running, tmp_path: Path, diagnose: Run) -> None:
     store_in(tmp_path).put(login_of(running))
     done = diagnose("logout", running.url, env=environment_of(tmp_path))

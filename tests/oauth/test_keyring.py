@@ -160,5 +160,6 @@ def test_a_login_whose_keyring_is_away_is_one_sentence(
 
 
 def test_a_keyring_that_hangs_is_not_waited_for() -> None:
+    hanging = HangingKeyring()  # type: ignore[no-untyped-call]  # the base class has no types
     with pytest.raises(KeyringUnavailable, match="a file of the tests gave no answer"):
-        LoginKeyring(HangingKeyring(), deadline=0.1).get("x")
+        LoginKeyring(hanging, deadline=0.1).get("x")

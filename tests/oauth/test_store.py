@@ -243,6 +243,20 @@ def test_a_full_disk_leaves_the_old_login_and_no_rest(tmp_path: Path) -> None:
     assert [] == [path.name for path in (tmp_path / "logins").iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.parametrize("remove", [False, True], ids=["written", "removed"])
+def test_what_a_killed_writer_left_behind_is_swept_away(tmp_path: Path, remove: bool) -> None:
+    store = store_in(tmp_path)
+    store.put(login())
+    file = only_file(tmp_path)
+    left = file.with_name(f".{file.name}.0123456789abcdef")
+    left.write_text(ACCESS, encoding="utf-8")
+    if remove:
+        store.remove(URL)
+    else:
+        store.put(login())
+    assert not left.exists()
+
+
 def test_a_user_without_a_home_has_no_login_and_is_told_when_one_is_to_be_stored() -> None:
     from diagnose.oauth.store import LoginStore
 
