@@ -115,7 +115,9 @@ def judge_client(
             evidence = (*evidence, new)
         code = "AUTH045" if works or identity.registered else "AUTH047"
         proof = "a new registration works" if works else "it came from a registration"
-        sure = "certain" if refused or works else "likely"
+        # Only an id that came from a registration is known to have been good once.
+        proven = works and identity.registered if code == "AUTH045" else refused
+        sure = "certain" if proven else "likely"
         args["proof"] = proof
         return [
             Finding(code=code, args=args, evidence=evidence, confidence=sure, where=where, exchange=exchange)
@@ -124,14 +126,14 @@ def judge_client(
     if not refused or token is None or not accepted:
         return []
     method = token.first.method
-    proven = method != "none"
-    how = f"its proof ({method}) is refused" if proven else "it shows none, and the connector has none"
+    shows = method != "none"
+    how = f"its proof ({method}) is refused" if shows else "it shows none, and the connector has none"
     return [
         Finding(
             code="AUTH051",
             args={**args, "how": how, "detail": token.first.detail},
             evidence=evidence,
-            confidence="certain" if proven else "likely",
+            confidence="certain" if shows else "likely",
             where=token.endpoint,
             exchange=token.first.exchange,
         )

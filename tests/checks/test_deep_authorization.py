@@ -405,3 +405,17 @@ def test_a_stored_token_goes_to_the_endpoint_and_to_no_authorization_server(lab:
 def test_a_good_token_makes_of_a_login_that_would_fail_a_warning(lab: Lab) -> None:
     found = finding(run(lab, "auth-deep-next-login"), "AUTH040")
     assert ("warning", "certain") == (found["severity"], found["confidence"])
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "confidence"),
+    [
+        ("auth-register-client-forgotten", (), "likely"),
+        ("auth-deep-stored-client-forgotten", (), "likely"),
+        ("auth-deep-stored-client-forgotten", ("--register",), "certain"),
+    ],
+)
+def test_a_client_was_certainly_forgotten_if_it_was_registered_and_a_new_one_is(
+    lab: Lab, name: str, more: tuple[str, ...], confidence: str
+) -> None:
+    assert confidence == finding(run(lab, name, *more), "AUTH045")["confidence"]
