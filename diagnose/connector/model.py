@@ -191,6 +191,11 @@ class Connector(_Part):
             *self.credential.kept_secrets(environ),
         )
 
+    @property
+    def secret_headers(self) -> tuple[str, ...]:
+        """The names of the connector's own headers that hold a secret."""
+        return tuple(name for name in self.headers if self._is_secret(name))
+
     def _is_secret(self, name: str) -> bool:
         # A header is a secret when it says so or when its value was not written in the open.
         marked = ("authorization", "cookie", "key", "token", "secret", "password", "credential", "session")
@@ -199,7 +204,8 @@ class Connector(_Part):
     def connect(self) -> AbstractAsyncContextManager[mcp.Client]:
         """Open the production session with the official SDK: same URL, headers, trust, proxy, credential.
 
-        Imports ``mcp``, which costs about a second. Raises UsageError for an unset reference.
+        A stored login is used, and renewed where it ends. Imports ``mcp``, which costs about a second.
+        Raises UsageError for an unset reference, and CFG022 where a login is needed and none is stored.
         """
         from diagnose.connector.runtime import open_session
 
