@@ -31,6 +31,7 @@ from diagnose_checks.legacy_clients import judge_legacy_clients
 from diagnose_checks.metadata_fetch import Document, Reader
 from diagnose_checks.open_endpoint import look_around
 from diagnose_checks.presented import Presented, presented
+from diagnose_checks.registration import connecting_clients
 from diagnose_checks.resource_metadata import (
     absence,
     earlier_faults,
@@ -60,7 +61,8 @@ class _Walk:
     asked: list[Mapping[str, Any]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     resource: Document | None = None
-    server: Judged | None = None
+    server: Document | None = None
+    judged: Judged | None = None
     probes: tuple[Mapping[str, Any], ...] = ()
 
     def add(self, subject: str, documents: Iterable[Document]) -> None:
@@ -71,7 +73,7 @@ class _Walk:
         self.add(subject, judged.asked)
         for other in judged.others:
             self.add("another authorization server of the list", other.asked)
-        self.server = judged
+        self.server, self.judged = judged.document, judged
         self.findings += judged.findings
 
 
@@ -107,7 +109,7 @@ async def auth_discovery(ctx: Context, http: HttpFacts, dns: DnsFacts | None) ->
 
 async def _probe(reader: Reader, walk: _Walk, ctx: Context) -> None:
     """--deep and --register: what the authorization server really answers, beside what its document says."""
-    judged = walk.server
+    judged = walk.judged
     if judged is None or judged.document is None:
         return
     subject = subject_of(ctx, walk.endpoint, walk.challenges, walk.resource, judged.document)
@@ -260,9 +262,10 @@ def _facts(walk: _Walk, *, required: bool | None) -> AuthFacts:
     challenge = next(iter(walk.challenges.found), None)
     chosen = walk.challenges.of("Bearer", "DPoP") or challenge
     resource = walk.resource.value if walk.resource else {}
-    document = walk.server.document if walk.server else None
-    server = document.value if document else {}
-    provider = walk.server.provider if walk.server else None
+    server = walk.server.value if walk.server else {}
+    provider = walk.judged.provider if walk.judged else None
+    routes = walk.judged.routes if walk.judged else None
+    can, cannot = connecting_clients(routes) if routes is not None else (None, None)
     methods = server.get("code_challenge_methods_supported")
     scopes, _ = requested_scopes(walk.challenges, resource)
     named = resource.get("resource")
@@ -275,9 +278,11 @@ def _facts(walk: _Walk, *, required: bool | None) -> AuthFacts:
         resource=named[:_LONGEST] if isinstance(named, str) else None,
         authorization_servers=servers_of(resource) or None,
         issuer=issuer[:_LONGEST] if isinstance(issuer, str) else None,
-        metadata_url=document.url if document else None,
+        metadata_url=walk.server.url if walk.server else None,
         scopes=scopes,
-        registration=walk.server.routes if walk.server else None,
+        registration=routes,
+        can_connect=can,
+        cannot_connect=cannot or None,
         identity_provider=provider.name if provider else None,
         pkce=tuple(str(method)[:40] for method in methods[:20]) if isinstance(methods, list) else None,
         candidates=tuple(walk.asked) or None,

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from diagnose.catalogue import page
 from diagnose.connector import Connector, OAuth2Credential
+from diagnose.connector.credential import NoCredential
 from diagnose.context import Context
 from diagnose.records import record
 from diagnose.step import Evidence, Finding
 from diagnose.wire.reach import Reach
 from diagnose_checks.challenge import Challenges
 from diagnose_checks.discovery_urls import canonical
-from diagnose_checks.grants import judge_client
+from diagnose_checks.grants import judge_client, judge_person
 from diagnose_checks.identity_providers import Provider, advised, recognised
 from diagnose_checks.metadata_fetch import Document, Reader
 from diagnose_checks.registration import judge_registration, registration_routes
@@ -34,6 +34,8 @@ from diagnose_checks.server_metadata import (
 __all__ = ["Judged", "judge_documents", "judge_servers", "severity_of", "unlisted_issuer"]
 
 _MOST_WALKED = 5
+_ENOUGH = 2.0
+"""Seconds without which no contrast is begun: a deadline must not take the place of the first error."""
 
 
 @record
@@ -43,7 +45,7 @@ class Judged:
     issuer: str | None
     asked: tuple[Document, ...]
     document: Document | None = None
-    routes: Mapping[str, Any] | None = None
+    routes: Mapping[str, bool] | None = None
     provider: Provider | None = None
     findings: tuple[Finding, ...] = ()
     others: tuple[Judged, ...] = ()
@@ -78,6 +80,8 @@ async def judge_servers(
         return taken
     others: list[Judged] = []
     for issuer in servers[1:_MOST_WALKED]:
+        if ctx.time_left() < _ENOUGH:
+            break
         if issuer == servers[0] or not is_absolute(issuer):
             continue
         others.append(await _walked(reader, ctx, reach, challenges, resource, issuer))
@@ -132,7 +136,9 @@ def judge_documents(
     found = server_earlier_faults(asked)
     found += judge_server(document, issuer, ctx.origin, reach)
     found += judge_registration(document, routes, credential)
-    if isinstance(credential, OAuth2Credential) and _is_for(credential, issuer):
+    if isinstance(credential, NoCredential):
+        found += judge_person(document)
+    elif isinstance(credential, OAuth2Credential) and _is_for(credential, issuer):
         found += judge_client(document, credential)
     found += judge_scopes(challenges, resource, document)
     return Judged(

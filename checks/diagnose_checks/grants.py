@@ -14,7 +14,7 @@ from diagnose.connector.credential import JWT_BEARER
 from diagnose.step import Evidence, Finding
 from diagnose_checks.metadata_fetch import Document
 
-__all__ = ["judge_client"]
+__all__ = ["judge_client", "judge_person"]
 
 _GRANTS = "grant_types_supported"
 _METHODS = "token_endpoint_auth_methods_supported"
@@ -30,6 +30,25 @@ def judge_client(document: Document, credential: OAuth2Credential) -> list[Findi
     """What this client needs and the metadata does not offer: at most one finding about each of the two."""
     found = (_grant(document, credential), _authentication(document, credential))
     return [finding for finding in found if finding is not None]
+
+
+def judge_person(document: Document) -> list[Finding]:
+    """Whether somebody without a credential can log in at all, which takes the authorization code grant."""
+    offered = _texts(document.value.get(_GRANTS))
+    if offered is None or "authorization_code" in offered:
+        return []
+    observed = " ".join(offered) or "an empty list"
+    return [
+        _missing(
+            document,
+            "AUTH029",
+            _GRANTS,
+            "authorization_code",
+            observed,
+            severity="warning",
+            whose="a login",
+        )
+    ]
 
 
 def _grant(document: Document, credential: OAuth2Credential) -> Finding | None:
@@ -90,7 +109,13 @@ def _texts_of(value: Iterable[Any]) -> list[str]:
 
 
 def _missing(
-    document: Document, code: str, member: str, wanted: str, observed: str, severity: str | None = None
+    document: Document,
+    code: str,
+    member: str,
+    wanted: str,
+    observed: str,
+    severity: str | None = None,
+    whose: str = "the credential of the connector",
 ) -> Finding:
     issuer = str(document.value.get("issuer", document.url))
     evidence = Evidence(
@@ -105,6 +130,7 @@ def _missing(
         args={
             "issuer": issuer,
             "wanted": wanted,
+            "whose": whose,
             "offered": observed,
             "member": member,
             "document_url": document.url,

@@ -19,6 +19,9 @@ from diagnose_checks.server_metadata import find_server_metadata
 
 __all__ = ["Surroundings", "look_around"]
 
+_SILENT = frozenset(("no answer", "unreachable"))
+"""Whoever does not answer there is not asked again: the endpoint works, and that is what counts."""
+
 
 @record
 class Surroundings:
@@ -30,11 +33,14 @@ class Surroundings:
 
 async def look_around(reader: Reader, endpoint: str) -> Surroundings:
     """Ask the places at which such clients look, as long as the host answers."""
+    places = [("resource", url) for url in resource_metadata_urls(endpoint, None)]
+    places.append(("authorization server", legacy_server_metadata_url(endpoint)))
+    places.append(("registration", _registration_url(endpoint)))
     asked: list[tuple[str, Document]] = []
-    for url in resource_metadata_urls(endpoint, None):
-        asked.append(("resource", await reader.get(url)))
-    asked.append(("authorization server", await reader.get(legacy_server_metadata_url(endpoint))))
-    asked.append(("registration", await reader.get(_registration_url(endpoint))))
+    for subject, url in places:
+        asked.append((subject, await reader.get(url)))
+        if asked[-1][1].outcome in _SILENT:
+            return Surroundings(asked=tuple(asked), findings=())
     told = next((document for _, document in asked[:-1] if _is_metadata(document.value)), None)
     if told is not None:
         servers = await _servers_behind(reader, told)
@@ -114,4 +120,4 @@ def _misleads(subject: str, document: Document) -> bool:
     if subject == "registration":
         # A sign-up page of people is none of a client's business: only what a POST would meet.
         return document.status == 405 or document.outcome == "found"
-    return document.status in (200, 405) or bool(document.redirects)
+    return document.status in (200, 405)

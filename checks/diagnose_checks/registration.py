@@ -11,51 +11,49 @@ from diagnose.step import Evidence, Finding
 from diagnose_checks.endpoint_urls import harmful
 from diagnose_checks.metadata_fetch import Document
 
-__all__ = ["judge_registration", "registration_routes"]
+__all__ = ["connecting_clients", "judge_registration", "registration_routes"]
 
 _CONFIGURED = "configured_client_id"
 _DOCUMENT = "client_id_metadata_document"
 _DYNAMIC = "dynamic_client_registration"
-_ROUTES = (_CONFIGURED, _DOCUMENT, _DYNAMIC)
 
-# Which clients each route lets in: with it, and without it.
-_CLIENTS: Mapping[str, tuple[str, str]] = {
-    _CONFIGURED: (
-        "this connector, with the client id that it has",
-        "this connector as somebody known beforehand: it has no client id",
-    ),
-    _DOCUMENT: (
-        "clients that are known by the URL of a client ID metadata document",
+# Which clients each route lets in, and which stay outside where it is not open.
+_CLIENTS: tuple[tuple[str, str, str | None], ...] = (
+    (_CONFIGURED, "this connector, with its client id", None),
+    (
+        _DOCUMENT,
+        "clients known by the URL of a client ID metadata document",
         "clients whose only identity is a client ID metadata document",
     ),
-    _DYNAMIC: (
-        "clients that register themselves",
-        "clients that can only register themselves",
-    ),
-}
+    (_DYNAMIC, "clients that register themselves", "clients that can only register themselves"),
+)
 _BEFOREHAND = "clients that the administrator of the authorization server registers beforehand"
 
 
-def registration_routes(connector: Connector, value: Mapping[str, Any]) -> dict[str, Any]:
-    """The routes in the order in which a client takes them, and who can connect by them and who cannot."""
+def registration_routes(connector: Connector, value: Mapping[str, Any]) -> dict[str, bool]:
+    """The routes in the order in which a client takes them, each with whether it is open."""
     credential = connector.credential
-    routes: dict[str, Any] = {
+    return {
         _CONFIGURED: isinstance(credential, OAuth2Credential) and bool(credential.client_id),
         _DOCUMENT: value.get("client_id_metadata_document_supported") is True,
         _DYNAMIC: isinstance(value.get("registration_endpoint"), str)
         and bool(value["registration_endpoint"]),
     }
-    routes["can_connect"] = [_CLIENTS[route][0] for route in _ROUTES if routes[route]] + [_BEFOREHAND]
-    routes["cannot_connect"] = [_CLIENTS[route][1] for route in _ROUTES if not routes[route]]
-    return routes
+
+
+def connecting_clients(routes: Mapping[str, bool]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Who can get a client id by these routes and who cannot, in words."""
+    can = (*(inside for route, inside, _ in _CLIENTS if routes[route]), _BEFOREHAND)
+    cannot = tuple(outside for route, _, outside in _CLIENTS if outside and not routes[route])
+    return can, cannot
 
 
 def judge_registration(
-    document: Document, routes: Mapping[str, Any], credential: object = None
+    document: Document, routes: Mapping[str, bool], credential: object = None
 ) -> list[Finding]:
     """AUTH015 where no route is open; notes where the only one is deprecated, or often missed by clients."""
     own = _own_document(document, routes, credential)
-    if not any(routes[route] for route in _ROUTES):
+    if not any(routes.values()):
         return [_about(document, "AUTH015", _supports(document), _registers(document)), *own]
     if not routes[_CONFIGURED] and not routes[_DOCUMENT]:
         return [_about(document, "AUTH020", _supports(document, "true")), *own]
@@ -64,7 +62,7 @@ def judge_registration(
     return own
 
 
-def _own_document(document: Document, routes: Mapping[str, Any], credential: object) -> list[Finding]:
+def _own_document(document: Document, routes: Mapping[str, bool], credential: object) -> list[Finding]:
     """AUTH032: the metadata document that is this connector's identity, where it is not configured by id."""
     if not isinstance(credential, OAuth2Credential) or credential.client_id is not None:
         return []

@@ -9,6 +9,7 @@ from diagnose_checks.identity_providers import advised, providers, recognised
 from diagnose_lab import Lab
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import AnyHttpUrl
 from scenario_runs import run
 
 from diagnose.catalogue import codes, page
@@ -123,6 +124,21 @@ def test_a_provider_is_recognised_by_its_document(name: str, document: dict[str,
     found = recognised(document)
     assert found is not None
     assert name == found.name
+
+
+def test_the_authorization_server_of_the_official_sdk_is_recognised() -> None:
+    from mcp.server.auth.routes import build_metadata
+    from mcp.server.auth.settings import ClientRegistrationOptions, RevocationOptions
+
+    made = build_metadata(
+        AnyHttpUrl("https://mcp.example.com"),
+        None,
+        ClientRegistrationOptions(enabled=True),
+        RevocationOptions(enabled=True),
+    )
+    found = recognised(made.model_dump(mode="json", exclude_none=True))
+    assert found is not None
+    assert "MCP SDK or FastMCP" == found.name
 
 
 def test_every_provider_of_the_table_is_recognised_by_some_document() -> None:
