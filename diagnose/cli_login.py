@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,8 @@ _SHARED = (
     *("resolver", "resolve", "fail_on", "exit_by_step"),
 )
 """What ``run`` takes and a login takes as well."""
+
+_OPEN = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
 
 _OWN: tuple[click.Parameter, ...] = (
     click.Option(
@@ -59,15 +63,20 @@ def _login(
 ) -> int:
     printing, described = printing_of(given)
     asked = Asked(**{**_unset(), **described, "until": "token_validity", "no_login": True})
-    connector = _to_log_in(connector_of(target, asked), client_id=client_id, scope=scope, issuer=issuer)
+    connector, credential = _to_log_in(
+        connector_of(target, asked), client_id=client_id, scope=scope, issuer=issuer
+    )
     from dataclasses import replace
 
     from diagnose.api import start
 
+    if credential.needs_person:
+        _check_store(connector.url)
     options = replace(options_of(asked), login=True, login_timeout=wait, login_port=port)
     started = start(connector, options=options)
     started.ctx.person = _Terminal(opens=open_)
-    found, delivered = diagnose_and_print(started, printing)
+    # A progress display that moves the cursor would write over the URL.
+    found, delivered = diagnose_and_print(started, replace(printing, quiet=True))
     code = exit_code_of(started, found, fail_on, exit_by_step)
     if code == ExitCode.PASSED:
         _tell(found, printing)
@@ -93,7 +102,7 @@ def _unset() -> dict[str, Any]:
 
 def _to_log_in(
     connector: Connector, *, client_id: str | None, scope: str | None, issuer: str | None
-) -> Connector:
+) -> tuple[Connector, OAuth2Credential]:
     """The connector without tokens, as the options amend its client. Raises UsageError."""
     from diagnose.connector import OAuth2Credential
     from diagnose.oauth.callback import redirect_of
@@ -118,9 +127,8 @@ def _to_log_in(
             'register one such as "http://127.0.0.1:8765/callback" and name it in the connector',
             code="CFG019",
         )
-    return connector.model_copy(
-        update={"credential": _amended(credential, client_id=client_id, scope=scope, issuer=issuer)}
-    )
+    amended = _amended(credential, client_id=client_id, scope=scope, issuer=issuer)
+    return connector.model_copy(update={"credential": amended}), amended
 
 
 def _amended(credential: OAuth2Credential, **given: str | None) -> OAuth2Credential:
@@ -141,6 +149,14 @@ def _amended(credential: OAuth2Credential, **given: str | None) -> OAuth2Credent
         changes |= {"client_secret": None, "private_key": None, "token_endpoint_auth_method": None}
     old = {"access_token": None, "refresh_token": None, "expires_at": None}
     return credential.model_copy(update={**old, **changes})
+
+
+def _check_store(url: str) -> None:
+    """See before anybody logs in whether the token can be kept. Raises UsageError."""
+    from diagnose.oauth.store import open_store
+
+    with open_store(os.environ).locked(url):
+        pass
 
 
 def _tell(found: Report, printing: Printing) -> None:
@@ -170,6 +186,7 @@ class _Terminal:
 
     def __init__(self, *, opens: bool | None) -> None:
         self._opens = opens
+        self._asked = False
         self._browser: set[asyncio.Task[None]] = set()
 
     def registering(self, endpoint: str) -> None:
@@ -188,6 +205,7 @@ class _Terminal:
 
         def answered() -> None:
             loop.remove_reader(sys.stdin)
+            self._asked = False
             if sys.stdin.readline().strip().lower() in ("y", "yes"):
                 self._open(url)
 
@@ -196,8 +214,14 @@ class _Terminal:
         except NotImplementedError:  # Windows' loop watches no console
             note("--open opens it in the browser.")
             return
+        self._asked = True
         sys.stderr.write("Open it in the browser? [y/N] ")
         sys.stderr.flush()
+
+    def over(self) -> None:
+        if self._asked:  # the question stands there without an answer
+            asyncio.get_running_loop().remove_reader(sys.stdin)
+            note("")
 
     def _open(self, url: str) -> None:
         task = asyncio.get_running_loop().create_task(_browse(url))
@@ -206,17 +230,19 @@ class _Terminal:
 
 
 async def _browse(url: str) -> None:
-    """Let the standard library find the browser, in a process whose output is not ours.
+    """Let the standard library find the browser, in a process of its own: its output is not ours."""
+    from diagnose.wire.threads import in_daemon_thread
 
-    Isolated, because ``-m`` would else take a webbrowser.py out of the current folder.
-    """
-    nowhere = asyncio.subprocess.DEVNULL
-    try:
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-m", "webbrowser", url), stdin=nowhere, stdout=nowhere, stderr=nowhere
-        )
-        opened = await child.wait() == 0
-    except OSError:
-        opened = False
-    if not opened:
+    if not await in_daemon_thread(lambda: _opened(url)):
         say("the browser could not be opened: open the URL above in one")
+
+
+def _opened(url: str) -> bool:
+    nowhere = subprocess.DEVNULL
+    # Isolated: a webbrowser.py in the current folder is not the standard library's.
+    words = [sys.executable, "-I", "-c", _OPEN, url]
+    try:
+        done = subprocess.run(words, stdin=nowhere, stdout=nowhere, stderr=nowhere, check=False)  # noqa: S603
+    except OSError:
+        return False
+    return done.returncode == 0

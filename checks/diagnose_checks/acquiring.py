@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diagnose.connector import OAuth2Credential
 from diagnose.connector.credential import JWT_BEARER, AuthMethod
@@ -34,6 +34,10 @@ from diagnose_checks.endpoint_event import hide_stream_id
 from diagnose_checks.facts import AuthFacts, DnsFacts, HttpFacts
 from diagnose_checks.opening import say_first
 from diagnose_checks.token_response import judge_token_response, response_finding
+
+if TYPE_CHECKING:
+    from diagnose.oauth.acquisition import Acquired, Flow, FlowClient, Interaction
+    from diagnose.oauth.record import Registration, StoredLogin
 
 __all__ = ["Opened", "acquires", "open_with_new_token", "said_again"]
 
@@ -81,19 +85,9 @@ async def open_with_new_token(ctx: Context, http: HttpFacts, auth: AuthFacts, dn
         raise failed_port(flow, str(problem)) from problem
     except AcquisitionFailed as problem:
         raise fault_of_failure(ctx, flow, problem) from problem
-    login, answer = acquired.login, acquired.answer
-    problems = judge_token_response(
-        answer.status, answer.headers, answer.value, asked_scope=acquired.asked_scope
-    )
-    if problems:
-        ctx.add(response_finding(problems, endpoint=login.token_endpoint, exchange=answer.exchange))
-    if acquired.stray:
-        ctx.add(stray_hits(acquired.stray))
+    login = acquired.login
+    _note(ctx, credential, acquired)
     place = "this run alone" if not credential.needs_person else await _kept(ctx, login)
-    if credential.needs_person and login.refresh_token is None:
-        observed = Evidence(label="refresh_token", expected="a refresh token", observed="absent")
-        end = login.expires_at.isoformat() if login.expires_at else "an end that it does not tell"
-        ctx.warn("TOK045", observed, exchange=answer.exchange, issuer=login.issuer, end=end)
     ctx.login = login
     filled = login.filled_in(credential, f"a login at {login.issuer}, kept in {place}")
     ctx.connector = ctx.connector.model_copy(update={"credential": filled})
@@ -114,6 +108,22 @@ async def open_with_new_token(ctx: Context, http: HttpFacts, auth: AuthFacts, dn
     return Opened(http=again, reply=reply, acquired=told)
 
 
+def _note(ctx: Context, credential: OAuth2Credential, acquired: Acquired) -> None:
+    """What is odd about a token that was got all the same."""
+    login, answer = acquired.login, acquired.answer
+    problems = judge_token_response(
+        answer.status, answer.headers, answer.value, asked_scope=acquired.asked_scope
+    )
+    if problems:
+        ctx.add(response_finding(problems, endpoint=login.token_endpoint, exchange=answer.exchange))
+    if acquired.stray:
+        ctx.add(stray_hits(acquired.stray))
+    if credential.needs_person and login.refresh_token is None:
+        observed = Evidence(label="refresh_token", expected="a refresh token", observed="absent")
+        end = login.expires_at.isoformat() if login.expires_at else "an end that it does not tell"
+        ctx.warn("TOK045", observed, exchange=answer.exchange, issuer=login.issuer, end=end)
+
+
 async def said_again(ctx: Context, http: HttpFacts) -> RpcReply:
     """The first message once more, with the credential as it is now. Raises Fault."""
     channel = http._channel
@@ -131,7 +141,7 @@ async def said_again(ctx: Context, http: HttpFacts) -> RpcReply:
         raise unheard(problem.detail, problem.exchange.id) from problem
 
 
-async def _kept(ctx: Context, login: Any) -> str:
+async def _kept(ctx: Context, login: StoredLogin) -> str:
     from diagnose.oauth.store import open_store
 
     store = open_store(ctx.environ)
@@ -158,7 +168,7 @@ def _same_issuer(configured: str, found: str | None) -> bool:
 
 def _flow(
     ctx: Context, credential: OAuth2Credential, http: HttpFacts, auth: AuthFacts, dns: DnsFacts | None
-) -> Any:
+) -> Flow:
     from diagnose.oauth.acquisition import Flow
     from diagnose.oauth.flow_transport import Judged
     from diagnose.oauth.vetted import VettedTransport
@@ -171,7 +181,6 @@ def _flow(
         resolver=ctx.resolver,
         network=ctx.connector.network,
         environ=ctx.environ,
-        seconds=_ENDPOINT_S,
     )
     judged = Judged(
         endpoint=ctx.connector.url,
@@ -219,22 +228,18 @@ def _scope(credential: OAuth2Credential, auth: AuthFacts) -> str | None:
     return " ".join(word for word in words if _SCOPE_TOKEN.fullmatch(word)) or None
 
 
-def _client(ctx: Context, credential: OAuth2Credential, auth: AuthFacts) -> Any:
+def _client(ctx: Context, credential: OAuth2Credential, auth: AuthFacts) -> FlowClient:
     from diagnose.oauth.acquisition import FlowClient
     from diagnose.oauth.client_key import client_key
 
     by_document = credential.client_id is None and credential.client_id_metadata_url is not None
     routes = auth.registration or {}
     documented = by_document and bool(routes.get("client_id_metadata_document"))
-    configured = credential.client_id is not None
     key, secret, assertion = credential.private_key, credential.client_secret, credential.assertion
+    route: Registration = "client_id_metadata_document" if documented else "dynamic"
     return FlowClient(
         grant=credential.grant_type,
-        registration="configured"
-        if configured
-        else "client_id_metadata_document"
-        if documented
-        else "dynamic",
+        registration="configured" if credential.client_id is not None else route,
         client_id=credential.client_id,
         client_secret=secret.resolve(ctx.environ, where="client secret") if secret else None,
         private_key=client_key(key, credential.signing_algorithm) if key is not None else None,
@@ -266,7 +271,7 @@ def _unsupported(what: str, hint: str) -> UsageError:
     return UsageError("CFG019", f"the official SDK {what}", where="credential", hint=hint)
 
 
-def _interaction(ctx: Context, credential: OAuth2Credential) -> Any:
+def _interaction(ctx: Context, credential: OAuth2Credential) -> Interaction:
     from diagnose.oauth.acquisition import Interaction
     from diagnose.oauth.callback import redirect_of
 

@@ -109,12 +109,11 @@ async def auth_discovery(ctx: Context, http: HttpFacts, dns: DnsFacts | None) ->
 
 async def _probe(reader: Reader, walk: _Walk, ctx: Context) -> None:
     """--deep and --register: what the authorization server really answers, beside what its document says."""
-    judged = walk.judged
-    if judged is None or judged.document is None:
+    if walk.server is None or walk.judged is None:
         return
-    subject = subject_of(ctx, walk.endpoint, walk.challenges, walk.resource, judged.document)
+    subject = subject_of(ctx, walk.endpoint, walk.challenges, walk.resource, walk.server)
     probed = await probe_server(Ledger(ctx=ctx, wires=reader.wires), subject, walk.findings)
-    walk.findings, walk.probes = advised(probed.findings, judged.provider), probed.probes
+    walk.findings, walk.probes = advised(probed.findings, walk.judged.provider), probed.probes
 
 
 def challenges_of(http: HttpFacts) -> Challenges:

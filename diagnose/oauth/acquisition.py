@@ -56,6 +56,9 @@ class Person(Protocol):
     async def visit(self, url: str) -> None:
         """Be shown the URL at which to log in; returns at once."""
 
+    def over(self) -> None:
+        """Hear that the wait has ended, however it did."""
+
 
 @record
 class Interaction:
@@ -250,6 +253,8 @@ class _Acquisition:
                 came = await self.listener.answer()
         except TimeoutError:
             raise self._failed("no answer", f"{seconds:.0f}") from None
+        finally:
+            self.flow.interaction.person.over()
         if came.kind != "code":
             raise self._failed("authorization", authorization=came)
         state = self.listener.state

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import Mapping
 
@@ -30,7 +29,10 @@ class Unreached(httpx2.TransportError):
 
 
 class VettedTransport(httpx2.AsyncBaseTransport):
-    """Dials only what :class:`Reach` allows; raises :class:`Unreached` for all that is no HTTP answer."""
+    """Dials only what :class:`Reach` allows; raises :class:`Unreached` for all that is no HTTP answer.
+
+    The caller bounds the time.
+    """
 
     def __init__(
         self,
@@ -39,15 +41,12 @@ class VettedTransport(httpx2.AsyncBaseTransport):
         resolver: Resolver,
         network: NetworkSettings,
         environ: Mapping[str, str],
-        seconds: float,
     ) -> None:
-        """``seconds`` bounds the headers of each answer."""
         self._reach = reach
         self._resolver = resolver
         # A client certificate is a credential too: it is for the connector's origin and for no other.
         self._network = network.model_copy(update={"client_certificate": None, "client_key": None})
         self._environ = environ
-        self._seconds = seconds
         self._opened: dict[str, StagedTransport] = {}
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -56,14 +55,13 @@ class VettedTransport(httpx2.AsyncBaseTransport):
         if why is not None:
             raise Unreached(f"not sent: {why}", refused=True)
         try:
-            async with asyncio.timeout(self._seconds):
-                return await self._transport(url).handle_async_request(request)
+            return await self._transport(url).handle_async_request(request)
         except AddressRefused as problem:
             raise Unreached(f"not sent: {problem}", refused=True) from problem
-        except TimeoutError as problem:
-            raise Unreached(f"no answer within {self._seconds:.0f} s") from problem
         except (ResolutionFailed, ConnectFailed, ProxyRefused, TrustStoreUnreadable) as problem:
             raise Unreached(str(problem)) from problem
+        except TimeoutError:
+            raise  # the caller's own
         except (httpx2.TransportError, ssl.SSLError, OSError) as problem:
             raise Unreached(describe(problem)) from problem
 

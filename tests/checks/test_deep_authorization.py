@@ -385,3 +385,23 @@ def test_parameters_of_the_authorization_endpoint_itself_stay() -> None:
 def test_the_report_holds_no_state_that_could_be_taken_for_a_secret(lab: Lab) -> None:
     report = json.dumps(run(lab, "auth-deep-approved").report)
     assert "code=[redacted]" in report
+
+
+def test_the_secret_of_a_stored_login_stays_in_its_store(lab: Lab) -> None:
+    outcome = run(lab, "auth-deep-stored-client-confidential")
+    (request,) = asked(outcome, "/token")
+    assert "lab-gone-7a2b" == request.form["client_id"]
+    everything = [seen.target + str(seen.headers) + seen.body.decode() for seen in outcome.requests]
+    assert [] == [text for text in everything if "lab-stored-secret-51c09e7a" in text]
+    assert "lab-stored-secret-51c09e7a" not in outcome.stdout
+
+
+def test_a_stored_token_goes_to_the_endpoint_and_to_no_authorization_server(lab: Lab) -> None:
+    outcome = run(lab, "auth-deep-next-login")
+    holders = {seen.server for seen in outcome.requests if seen.header("authorization") is not None}
+    assert {"server"} == holders
+
+
+def test_a_good_token_makes_of_a_login_that_would_fail_a_warning(lab: Lab) -> None:
+    found = finding(run(lab, "auth-deep-next-login"), "AUTH040")
+    assert ("warning", "certain") == (found["severity"], found["confidence"])

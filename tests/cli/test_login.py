@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import pty
 import re
 import signal
 import socket
@@ -168,6 +167,8 @@ def url_of(child: subprocess.Popen[str]) -> str:
 def test_a_terminal_is_asked_and_only_a_yes_opens_the_browser(
     begin: Begin, server: Any, word: str, opened: bool
 ) -> None:
+    import pty
+
     running = server()
     main, terminal = pty.openpty()
     environ = {**browsing(running), "TERM": "dumb"}
@@ -315,6 +316,19 @@ def test_a_secret_stays_at_home_where_the_server_names_another_issuer(
     environ = {**browsing(running), "OUR_SECRET": "lab-secret-5581c0"}
     done = diagnose("login", "app", "--config", str(file), "--open", "--json", env=environ)
 
-    assert "TOK043" == json.loads(done.stdout)["verdict"]["code"]
+    assert "AUTH027" == json.loads(done.stdout)["verdict"]["code"]
     assert set() == {"/register", "/authorize", "/token"} & {entry.path for entry in running.log}
     assert "lab-secret-5581c0" not in done.stdout + done.stderr
+
+
+def test_a_place_that_cannot_keep_a_login_is_refused_before_anybody_logs_in(
+    diagnose: Run, server: Any, tmp_path: Path
+) -> None:
+    running = server()
+    (tmp_path / "state").write_text("no folder")
+    environ = {**browsing(running), "DIAGNOSE_STATE_DIR": str(tmp_path / "state")}
+    done = diagnose("login", running.url, "--open", env=environ)
+
+    assert 2 == done.returncode
+    assert 1 == len(done.stderr.splitlines())
+    assert [] == running.log

@@ -102,7 +102,6 @@ def vetted(own: Any, pins: Mapping[str, str] | None = None) -> VettedTransport:
         resolver=PinnedResolver(pins or {}, SystemResolver()),
         network=NetworkSettings(trust_env=False),
         environ={},
-        seconds=5,
     )
 
 
@@ -153,9 +152,9 @@ def test_a_key_that_cannot_sign_is_named_without_a_word_of_it(
 ) -> None:
     file = tmp_path / "key.pem"
     key = rsa.generate_private_key(65537, 2048)
-    made = {"rsa": pem(key), "locked": pem(key, BestAvailableEncryption(b"lab-pass"))}
+    locked = BestAvailableEncryption(b"lab-pass")
     if content is not None:
-        file.write_bytes(made.get(content, content) if isinstance(content, str) else content)
+        file.write_bytes({"rsa": pem(key), "locked": pem(key, locked)}.get(content, content))
 
     with pytest.raises(KeyUnusable, match=why):
         client_key(file, algorithm)

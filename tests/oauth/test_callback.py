@@ -114,7 +114,7 @@ def test_a_wrong_hit_is_refused_counted_and_does_not_use_up_the_answer(
 ) -> None:
     async def hit() -> tuple[bytes, dict[str, int], Authorization]:
         async with listening() as listener:
-            wrong = await sent(listener, request(listener, **change))  # type: ignore[arg-type]
+            wrong = await sent(listener, request(listener, **change))
             await sent(listener, request(listener))
             return wrong, dict(listener.wrong_hits), await came(listener)
 
