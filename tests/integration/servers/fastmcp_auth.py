@@ -62,6 +62,7 @@ def auth(mode: str, *rest: str) -> AuthProvider:
             upstream_client_secret="proxy-secret-of-the-integration-tests",
             token_verifier=verifier(rest[0]),
             base_url=origin,
+            valid_scopes=SCOPES,
             client_storage=MemoryStore(),
             require_authorization_consent=False,
         )

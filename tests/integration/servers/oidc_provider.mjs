@@ -85,7 +85,7 @@ function lapse(context, token, jwt) {
 // Everybody who asks gets what they ask for, without a consent page.
 async function loadExistingGrant({ oidc }) {
   const grant = new oidc.provider.Grant({ accountId: oidc.session.accountId, clientId: oidc.client.clientId });
-  grant.addOIDCScope('openid offline_access');
+  grant.addOIDCScope(`openid offline_access ${MCP_SCOPES}`);
   for (const resource of Object.keys(oidc.resourceServers ?? {})) grant.addResourceScope(resource, MCP_SCOPES);
   await grant.save();
   return grant;
@@ -102,9 +102,11 @@ server.listen(0, '127.0.0.1', () => {
     console.log(`request ${request.method} ${request.originalUrl} authorization=${authorization}`);
     next();
   });
-  app.get(`${prefix}/interaction/:uid`, (request, response) =>
-    provider.interactionFinished(request, response, { login: { accountId: 'somebody' } })
-  );
+  app.get(`${prefix}/interaction/:uid`, async (request, response) => {
+    const { prompt } = await provider.interactionDetails(request, response);
+    const answers = { login: { login: { accountId: 'somebody' } }, consent: { consent: {} } };
+    await provider.interactionFinished(request, response, answers[prompt.name]);
+  });
   app.use(prefix || '/', provider.callback());
   console.log(`listening on ${origin}`);
 });
