@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diagnose.connector import Connector
 from diagnose.connector.address import Origin
@@ -19,6 +19,9 @@ from diagnose.redact import Redactor
 from diagnose.step import Evidence, Fault, Finding
 from diagnose.wire.recorder import Recorder
 from diagnose.wire.resolver import NameserverResolver, PinnedResolver, Resolver, SystemResolver
+
+if TYPE_CHECKING:
+    from diagnose.oauth.record import StoredLogin
 
 __all__ = ["Context", "default_resolver", "split_resolver"]
 
@@ -44,6 +47,8 @@ class Context:
     monotonic: Callable[[], float] = time.monotonic
     random: random.Random = field(default_factory=random.SystemRandom)
     closing: AsyncExitStack = field(default_factory=AsyncExitStack)
+    login: StoredLogin | None = None
+    """The stored login whose tokens the connector's credential has."""
     clock_skew_s: float | None = None
     trust_store: str | None = None
     proxies: dict[str, str] = field(default_factory=dict)

@@ -38,5 +38,11 @@ class Options:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     confirmed_tools: frozenset[str] = frozenset()
     deep: bool = False
+    login: bool = False
+    """Let somebody log in where step 6 lacks a token."""
+    refresh: bool = False
+    """Spend a stored refresh token, under its lock and with write-back, where the access token ended."""
+    register: bool = False
+    """Register a client (RFC 7591) with each form of redirect URI, and remove it again."""
     runtime: bool = False
     limits: Limits = Limits()

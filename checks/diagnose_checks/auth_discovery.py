@@ -14,6 +14,7 @@ from typing import Any
 from diagnose.catalogue import page
 from diagnose.context import Context
 from diagnose.step import Evidence, Fault, Finding, step
+from diagnose.wire.reach import Reach, reach_of
 from diagnose_checks.challenge import Challenges, parse_challenges
 from diagnose_checks.discovery_urls import legacy_server_metadata_url
 from diagnose_checks.facts import AuthFacts, DnsFacts, HttpFacts
@@ -28,7 +29,6 @@ from diagnose_checks.resource_metadata import (
     judge_resource,
     servers_of,
 )
-from diagnose_checks.safe_urls import Reach, reach_of
 from diagnose_checks.scope_lists import judge_scopes, requested_scopes
 from diagnose_checks.server_metadata import (
     find_server_metadata,

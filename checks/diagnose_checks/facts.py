@@ -125,7 +125,10 @@ class AuthFacts(Facts):
 
 @record
 class TokenFacts(Facts):
-    """The credential opened the door, or none was needed."""
+    """The credential opened the door, or none was needed.
+
+    ``_opened`` is the answer to the first message with a credential that step 6 itself got.
+    """
 
     needed: bool
     credential: Mapping[str, Any] | None = None
@@ -133,6 +136,7 @@ class TokenFacts(Facts):
     form: str | None = None
     claims: Mapping[str, Any] | None = None
     expires_in_s: int | None = None
+    _opened: RpcReply | None = None
 
 
 @record

@@ -10,11 +10,11 @@ import httpcore2
 
 from diagnose.context import Context
 from diagnose.wire.dial import addresses_of
+from diagnose.wire.reach import address_kind
 from diagnose.wire.recorder import Recorded
 from diagnose.wire.resolver import Address, ResolutionFailed
 from diagnose.wire.sockets import ConnectFailed, connect_first
 from diagnose_checks.certificate_chain import Certificate, read_certificate
-from diagnose_checks.safe_urls import address_kind
 
 __all__ = ["fetch_issuer"]
 

@@ -33,7 +33,7 @@ async def mcp_initialize(ctx: Context, http: HttpFacts, token: TokenFacts) -> In
     """Agree on an era and a version."""
     if isinstance(http._channel, SseChannel):
         return await agree_over_sse(ctx, http, http._channel)
-    reply = await _first_answer(ctx, http)
+    reply = token._opened or await _first_answer(ctx, http)
     if reply.method == "initialize":
         return await agree_legacy(ctx, http, http._channel, reply)
     return await decide_era(ctx, http, reply)

@@ -23,12 +23,12 @@ from diagnose.step import Evidence
 from diagnose.wire.dial import AddressRefused, Dialler, ProxyRefused
 from diagnose.wire.http_wire import Answer, ExchangeFailed, HttpWire
 from diagnose.wire.proxies import effective_proxy
+from diagnose.wire.reach import Reach
 from diagnose.wire.rpc import MODERN_VERSION
 from diagnose.wire.strict_json import HostileJson, parse
 from diagnose.wire.transport import StagedTransport
 from diagnose.wire.trust import TrustStoreUnreadable, runtime_store
 from diagnose_checks.opening import user_agent
-from diagnose_checks.safe_urls import Reach
 
 __all__ = ["EACH_URL", "Document", "Outcome", "Reader"]
 

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 from diagnose.connector.address import Origin, origin_of
 from diagnose.step import Evidence, Finding
+from diagnose.wire.reach import address_kind
 from diagnose_checks.difference import difference
 from diagnose_checks.discovery_urls import server_metadata_urls
 from diagnose_checks.metadata_fetch import Document, Reader
 from diagnose_checks.resource_metadata import fault_of
-from diagnose_checks.safe_urls import address_kind
 
 __all__ = ["find_server_metadata", "judge_server", "server_absence", "server_earlier_faults"]
 

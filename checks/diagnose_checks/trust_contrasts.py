@@ -15,6 +15,7 @@ from typing import Any
 from diagnose.context import Context
 from diagnose.step import Evidence, Fault
 from diagnose.wire.handshake import presented_chain
+from diagnose.wire.reach import address_kind
 from diagnose.wire.sockets import secure
 from diagnose.wire.trust import TrustStore, empty_directory, other_stores, runtime_store, unverified
 from diagnose_checks.certificate_chain import (
@@ -28,7 +29,6 @@ from diagnose_checks.certificate_faults import Refusal, expired, not_yet_valid, 
 from diagnose_checks.facts import TcpFacts
 from diagnose_checks.issuer_fetch import fetch_issuer
 from diagnose_checks.routes import UNREACHABLE, dialled_host, same_route, within
-from diagnose_checks.safe_urls import address_kind
 from diagnose_checks.server_clock import server_date
 
 __all__ = ["refused_certificate"]

@@ -12,25 +12,39 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from diagnose.connector.secret import Secret
 from diagnose.errors import UsageError
 
 __all__ = [
     "HEADER_NAME",
+    "JWT_BEARER",
     "ApiKeyCredential",
     "Applied",
+    "AuthMethod",
     "BasicCredential",
     "BearerCredential",
     "Credential",
+    "GrantType",
     "HeadersCredential",
     "NoCredential",
     "OAuth2Credential",
     "header_safe",
 ]
+
+JWT_BEARER: Literal["urn:ietf:params:oauth:grant-type:jwt-bearer"] = (
+    "urn:ietf:params:oauth:grant-type:jwt-bearer"
+)
+"""RFC 7523 2.1: the grant of an identity assertion."""
+
+GrantType = Literal["authorization_code", "client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"]
+
+AuthMethod = Literal["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
+"""How a client shows itself at the token endpoint (RFC 7591 2, OpenID Connect Core 9)."""
 
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """RFC 9110 5.6.2, token."""
@@ -58,6 +72,10 @@ class _Base(BaseModel):
     def apply(self, environ: Mapping[str, str]) -> Applied:
         """Resolve the references and say what is added. Raises UsageError."""
         raise NotImplementedError
+
+    def kept_secrets(self, environ: Mapping[str, str]) -> tuple[str, ...]:
+        """Secrets that are held and not sent to the endpoint. Raises UsageError for an unset reference."""
+        return ()
 
     def describe(self) -> dict[str, Any]:
         """What may be shown of it: kind, source and expiry, never the value."""
@@ -141,32 +159,105 @@ class HeadersCredential(_Base):
 
 
 class OAuth2Credential(_Base):
-    """An OAuth access token, with what is needed to judge it without spending it.
+    """An OAuth credential (RFC 6749): tokens at hand, or the client with which to get them.
 
-    ``expires_at`` is absolute: a relative lifetime loses its meaning once it is stored. A refresh token is
-    held for the report alone; a diagnosis never uses it, because rotation would log the runtime out.
+    Without an ``access_token`` the tokens are those that ``diagnose login`` stored, or, for a grant that
+    needs no person, those that the client gets by itself. ``expires_at`` is absolute: a relative lifetime
+    loses its meaning once it is stored. A secret of the client is for ``issuer`` alone, so whoever gives one
+    names the issuer as well. A refresh token is never spent by a diagnosis that was not asked to.
     """
 
     type: Literal["oauth2"] = "oauth2"
-    access_token: Secret
-    token_type: str = "Bearer"  # noqa: S105 - the scheme, not a secret
+    grant_type: GrantType = "authorization_code"
+    access_token: Secret | None = None
+    token_type: str = "Bearer"
     refresh_token: Secret | None = None
     expires_at: AwareDatetime | None = None
     scope: str | None = None
     issuer: str | None = None
+    resource: str | None = None
     client_id: str | None = None
+    client_secret: Secret | None = None
+    private_key: Path | None = None
+    signing_algorithm: str = "RS256"
+    token_endpoint_auth_method: AuthMethod | None = None
+    client_id_metadata_url: str | None = None
+    redirect_uri: str | None = None
+    assertion: Secret | None = None
+    _kept_in: str | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _complete(self) -> OAuth2Credential:
+        for missing, why, hint in self._gaps():
+            if missing:
+                raise UsageError("CFG019", why, where="credential", hint=hint)
+        return self
+
+    def _gaps(self) -> tuple[tuple[bool, str, str], ...]:
+        alone = self.grant_type != "authorization_code"
+        by_key = self.token_endpoint_auth_method == "private_key_jwt"
+        secret = bool(self.client_secret or self.private_key or self.assertion)
+        return (
+            (
+                alone and self.client_id is None,
+                f"the grant {self.grant_type} has no client_id",
+                'add "client_id", as the authorization server knows it',
+            ),
+            (
+                self.grant_type == "client_credentials" and not (self.client_secret or self.private_key),
+                "the grant client_credentials has no secret of the client",
+                'add "client_secret": "${env:NAME}", or "private_key": "key.pem"',
+            ),
+            (
+                self.grant_type == JWT_BEARER and self.assertion is None,
+                f"the grant {JWT_BEARER} has no assertion",
+                'add "assertion": "${env:NAME}", the identity assertion for this authorization server',
+            ),
+            (
+                secret and self.issuer is None,
+                "there is a secret, and no issuer that it is for",
+                'add "issuer", the authorization server that may see it',
+            ),
+            (
+                by_key and self.private_key is None,
+                "private_key_jwt has no private_key",
+                'add "private_key": "key.pem"',
+            ),
+        )
+
+    def kept_in(self, place: str) -> OAuth2Credential:
+        """The same credential, whose tokens come from ``place``: what reports name as their source."""
+        copied = self.model_copy()
+        copied._kept_in = place
+        return copied
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether new tokens need somebody who logs in."""
+        return self.grant_type == "authorization_code"
 
     def apply(self, environ: Mapping[str, str]) -> Applied:
+        if self.access_token is None:
+            return Applied()
         token = header_safe(self.access_token.resolve(environ, where="access token"), "access token")
         return Applied(headers={"Authorization": f"{self.token_type} {token}"}, token=token)
 
+    def kept_secrets(self, environ: Mapping[str, str]) -> tuple[str, ...]:
+        kept = (
+            (self.refresh_token, "refresh token"),
+            (self.client_secret, "client secret"),
+            (self.assertion, "assertion"),
+        )
+        return tuple(value.resolve(environ, where=where) for value, where in kept if value is not None)
+
     def describe(self) -> dict[str, Any]:
-        shown: dict[str, Any] = {
-            "type": self.type,
-            "sent_in": "Authorization header",
-            "source": _source(self.access_token),
-            "has_refresh_token": self.refresh_token is not None,
-        }
+        shown: dict[str, Any] = {"type": self.type, "grant_type": self.grant_type}
+        if self.access_token is not None:
+            shown["sent_in"] = "Authorization header"
+            shown["source"] = self._kept_in or _source(self.access_token)
+            shown["has_refresh_token"] = self.refresh_token is not None
+        if self.client_id is not None:
+            shown["client_id"] = self.client_id
         if self.expires_at is not None:
             shown["expires_at"] = self.expires_at.astimezone(UTC).isoformat()
         return shown

@@ -25,7 +25,7 @@ from diagnose.errors import UsageError
 __all__ = ["load_file"]
 
 _FORMAT = "connector file"
-_SECRETS = ("token", "access_token", "refresh_token", "value", "password")
+_SECRETS = ("token", "access_token", "refresh_token", "client_secret", "assertion", "value", "password")
 _SENDS_AUTHORIZATION = ("bearer", "basic", "oauth2")
 _SHAPE = 'write {"url": "https://mcp.example.com/mcp"}, or {"connectors": [...]} with several of them'
 
@@ -87,7 +87,12 @@ def _connector(entry: Any, place: Place, folder: Path) -> Connector:
     _check_headers(entry, place)
     _check_secrets(entry, place)
     _check_network(made.network, place.down("network"))
-    return made.model_copy(update={"network": _anchored(made.network, folder)})
+    return made.model_copy(
+        update={
+            "network": _anchored(made.network, folder, ("ca_bundle", "client_certificate", "client_key")),
+            "credential": _anchored(made.credential, folder, ("private_key",)),
+        }
+    )
 
 
 def _check_address(entry: Mapping[str, Any], place: Place) -> None:
@@ -174,8 +179,9 @@ def _check_network(network: NetworkSettings, place: Place) -> None:
             raise refuse(place.down("resolve", pin), "this pins nothing", hint)
 
 
-def _anchored(network: NetworkSettings, folder: Path) -> NetworkSettings:
-    given = {name: getattr(network, name) for name in ("ca_bundle", "client_certificate", "client_key")}
-    return network.model_copy(
-        update={name: folder / path.expanduser() for name, path in given.items() if path is not None}
-    )
+def _anchored(part: Any, folder: Path, names: tuple[str, ...]) -> Any:
+    """``part`` with its paths relative to the folder of the file."""
+    given = {name: path for name in names if (path := getattr(part, name, None)) is not None}
+    if not given:
+        return part
+    return part.model_copy(update={name: folder / path.expanduser() for name, path in given.items()})

@@ -184,12 +184,11 @@ class Connector(_Part):
     def secrets(self, environ: Mapping[str, str]) -> tuple[str, ...]:
         """Every resolved value that must not be printed. Raises UsageError."""
         applied = self.credential.apply(environ)
-        refresh = getattr(self.credential, "refresh_token", None)
         return (
             *secrets_in(self.url),
             *applied.secrets(),
             *(value for name, value in self.plain_headers(environ).items() if self._is_secret(name)),
-            *((refresh.resolve(environ, where="refresh token"),) if refresh is not None else ()),
+            *self.credential.kept_secrets(environ),
         )
 
     def _is_secret(self, name: str) -> bool:

@@ -32,15 +32,26 @@ class Secret:
     It prints as its references or as ``***`` and never as its value; only :meth:`resolve` gives that.
     """
 
-    __slots__ = ("_template",)
+    __slots__ = ("_fixed", "_template")
 
     def __init__(self, template: str) -> None:
         self._template = template
+        self._fixed = False
+
+    @classmethod
+    def literal(cls, value: str) -> Secret:
+        """A value that somebody else wrote: no reference in it is ever followed.
+
+        A token of a hostile server that reads ``${env:HOME}`` would otherwise send that variable there.
+        """
+        made = cls(value)
+        made._fixed = True
+        return made
 
     @property
     def references(self) -> tuple[str, ...]:
         """The names of the environment variables that the template refers to."""
-        return tuple(_REFERENCE.findall(self._template))
+        return () if self._fixed else tuple(_REFERENCE.findall(self._template))
 
     def resolve(self, environ: Mapping[str, str], *, where: str) -> str:
         """The value. Raises UsageError CFG003 where a variable is unset or empty, CFG009 for a bad name."""
@@ -64,7 +75,7 @@ class Secret:
                 )
             return environ[name]
 
-        return _REFERENCE.sub(value, self._template)
+        return self._template if self._fixed else _REFERENCE.sub(value, self._template)
 
     def __str__(self) -> str:
         # Only a template that is nothing but a reference and a scheme word may be shown as it is.
@@ -75,7 +86,7 @@ class Secret:
         return f"Secret({str(self)!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._template == self._template
+        return isinstance(other, Secret) and other._template == self._template and other._fixed == self._fixed
 
     def __hash__(self) -> int:
         return hash(self._template)

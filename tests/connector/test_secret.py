@@ -92,3 +92,10 @@ def test_a_copy_resolves_to_the_same_value() -> None:
     secret = Secret("${env:A}")
     for other in (copy.deepcopy(secret), pickle.loads(pickle.dumps(secret))):  # noqa: S301 - our own bytes
         assert "1" == other.resolve({"A": "1"}, where="x")
+
+
+def test_a_literal_follows_no_reference() -> None:
+    written_by_a_server = Secret.literal("${env:HOME}")
+    assert "${env:HOME}" == written_by_a_server.resolve({"HOME": "/home/canary"}, where="access token")
+    assert "***" == str(written_by_a_server)
+    assert Secret("${env:HOME}") != written_by_a_server

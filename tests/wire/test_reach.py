@@ -9,7 +9,6 @@ from typing import TypeVar
 
 import pytest
 from diagnose_checks.metadata_fetch import Document, Reader
-from diagnose_checks.safe_urls import Reach, address_kind, reach_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +21,7 @@ from diagnose.options import Options
 from diagnose.redact import Redactor
 from diagnose.wire.dial import AddressRefused, Dialler
 from diagnose.wire.http_wire import HttpWire
+from diagnose.wire.reach import Reach, address_kind, reach_of
 from diagnose.wire.recorder import Recorder
 from diagnose.wire.resolver import Address
 

@@ -1,0 +1,1 @@
+"""Logins: what is kept of one, where it is kept, how it is renewed."""
