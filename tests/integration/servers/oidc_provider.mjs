@@ -1,18 +1,19 @@
 // oidc-provider, the certified authorization server, set up as an operator would for MCP servers:
-// `node oidc_provider.mjs [PREFIX]`, where PREFIX is the path of the issuer ("/realm", or none).
+// `node oidc_provider.mjs PREFIX [unlisted]`, where PREFIX is the path of the issuer ("/realm", or ""). Its metadata
+// lists the scopes of the MCP servers, unless they are `unlisted`, which is its default.
 import { createServer } from 'node:http';
 import express from 'express';
 import { exportJWK, generateKeyPair } from 'jose';
 import Provider, { errors } from 'oidc-provider';
 
-const prefix = process.argv[2] ?? '';
+const [prefix = '', scopesListed = 'listed'] = process.argv.slice(2);
 const MCP_SCOPES = 'mcp:read mcp:write';
 const LOOPBACK_CALLBACK = 'http://127.0.0.1/callback'; // RFC 8252 7.3: the port is free for a native client
 const { privateKey } = await generateKeyPair('RS256', { extractable: true });
 
 const configuration = {
   // Scopes of the resources are listed too: a dynamic registration that names others is refused.
-  scopes: ['openid', 'offline_access', ...MCP_SCOPES.split(' ')],
+  scopes: ['openid', 'offline_access', ...(scopesListed === 'listed' ? MCP_SCOPES.split(' ') : [])],
   clients: [
     publicClient('native'),
     publicClient('lapsing'), // its first access token has expired already, a refreshed one has not

@@ -1,4 +1,5 @@
-// A protected server on the official TypeScript SDK 1.x: `node typescript_sdk_1_auth.mjs ISSUER`.
+// A protected server on the official TypeScript SDK 1.x: `node typescript_sdk_1_auth.mjs ISSUER [verbatim]`.
+// `verbatim` hands on the words of the JWT library, as many servers do; the SDK puts them into the challenge unescaped.
 import { createServer } from 'node:http';
 import { InvalidTokenError } from '@modelcontextprotocol/sdk/server/auth/errors.js';
 import { requireBearerAuth } from '@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js';
@@ -9,7 +10,7 @@ import express from 'express';
 import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
 import * as z from 'zod/v4';
 
-const issuer = process.argv[2];
+const [issuer, words] = process.argv.slice(2);
 const oauthMetadata = await (await fetch(`${issuer}/.well-known/openid-configuration`)).json();
 const keys = createRemoteJWKSet(new URL(oauthMetadata.jwks_uri));
 
@@ -25,6 +26,7 @@ async function verifyAccessToken(token) {
       resource: new URL(payload.aud),
     };
   } catch (error) {
+    if (error instanceof errors.JOSEError && words === 'verbatim') throw new InvalidTokenError(error.message);
     if (error instanceof errors.JWTExpired) throw new InvalidTokenError('Token has expired');
     if (error instanceof errors.JOSEError) throw new InvalidTokenError('Token is not valid');
     throw error;
