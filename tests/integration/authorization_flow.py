@@ -13,12 +13,16 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
 
-__all__ = ["CALLBACK", "Tokens", "by_client_credentials", "discovered", "logged_in"]
+__all__ = ["CALLBACK", "Refused", "Tokens", "by_client_credentials", "discovered", "logged_in"]
 
 CALLBACK = "http://127.0.0.1:1/callback"
 """Nobody listens there: the walk ends when it is sent to this address."""
 
 _MOST_REDIRECTS = 20
+
+
+class Refused(Exception):
+    """The authorization server did not give what was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +49,7 @@ def discovered(url: str) -> Mapping[str, Any]:
             answer = http.get(place)
             if answer.status_code == 200:
                 return dict(answer.json())
-    raise AssertionError(f"no metadata of {issuer}")
+    raise Refused(f"no metadata of {issuer}")
 
 
 def _openid(issuer: str) -> str:
@@ -100,7 +104,8 @@ def _registered(http: httpx2.Client, server: Mapping[str, Any], scope: str) -> s
         "scope": scope,
     }
     answer = http.post(server["registration_endpoint"], json=wanted)
-    assert 201 == answer.status_code, answer.text
+    if answer.status_code != 201:
+        raise Refused(answer.text)
     return str(answer.json()["client_id"])
 
 
@@ -108,18 +113,20 @@ def _approved(http: httpx2.Client, target: str, state: str) -> str:
     """Follow redirects with cookies, as a browser does, until one leads to the callback."""
     for _ in range(_MOST_REDIRECTS):
         answer = http.get(target)
-        assert answer.has_redirect_location, f"{target}: {answer.status_code} {answer.text[:500]}"
+        if not answer.has_redirect_location:
+            raise Refused(f"{target}: {answer.status_code} {answer.text[:500]}")
         target = str(answer.url.join(answer.headers["location"]))
         if target.startswith(CALLBACK):
             given = parse_qs(urlsplit(target).query)
             assert [state] == given.get("state"), given
             return given["code"][0]
-    raise AssertionError(f"more than {_MOST_REDIRECTS} redirects, the last one to {target}")
+    raise Refused(f"more than {_MOST_REDIRECTS} redirects, the last one to {target}")
 
 
 def _tokens(http: httpx2.Client, server: Mapping[str, Any], grant: Mapping[str, str], client: str) -> Tokens:
     answer = http.post(server["token_endpoint"], data=dict(grant))
-    assert 200 == answer.status_code, answer.text
+    if answer.status_code != 200:
+        raise Refused(answer.text)
     body = answer.json()
     return Tokens(
         access_token=body["access_token"],

@@ -1,7 +1,7 @@
 """A protected server on FastMCP.
 
-``memory`` has its in-memory authorization server, ``remote ISSUER`` takes the tokens of another one, ``proxy ISSUER``
-stands between its clients and another one, as it does for providers without dynamic registration.
+``memory`` has its in-memory authorization server, ``remote ISSUER`` takes the tokens of another one, and
+``proxy ISSUER`` stands before another one, as it does for providers without dynamic registration.
 """
 
 import sys
@@ -22,7 +22,7 @@ listener, origin = bound()
 
 
 class InMemory(InMemoryOAuthProvider):
-    """FastMCP's own, with three clients known from the start; ``lapsing`` gets a token that has expired already."""
+    """FastMCP's own, with three clients from the start; the token of ``lapsing`` has expired already."""
 
     def know(self, redirects: list[str]) -> None:
         for name in ("native", "lapsing", "once"):
