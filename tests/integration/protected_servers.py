@@ -157,5 +157,6 @@ CASES = (
         id="python-sdk-1",
         start=lambda site: deployment(site.python_1("python_sdk_1_auth.py", CALLBACK)),
         expired="TOK002",
+        elsewhere="TOK002",
     ),
 )

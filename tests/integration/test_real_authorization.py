@@ -18,7 +18,7 @@ from integration.protected_servers import (
     typescript_behind_oidc_provider,
 )
 
-from diagnose import BearerCredential, Connector, OAuth2Credential, Options, Report, diagnose_sync
+from diagnose import BearerCredential, Connector, OAuth2Credential, Options, Report, Secret, diagnose_sync
 from diagnose.connector import NoCredential
 
 pytestmark = pytest.mark.integration
@@ -56,10 +56,14 @@ def found(report: Report, *severities: str) -> list[tuple[str, str]]:
     ]
 
 
+def bearer(tokens: Tokens) -> BearerCredential:
+    return BearerCredential(token=Secret.literal(tokens.access_token))
+
+
 def oauth2(tokens: Tokens) -> OAuth2Credential:
     return OAuth2Credential(
-        access_token=tokens.access_token,
-        refresh_token=tokens.refresh_token,
+        access_token=Secret.literal(tokens.access_token),
+        refresh_token=Secret.literal(tokens.refresh_token) if tokens.refresh_token else None,
         expires_at=datetime.now(UTC) + timedelta(seconds=tokens.expires_in),
         issuer=tokens.issuer,
         client_id=tokens.client_id,
@@ -95,7 +99,7 @@ def test_without_a_credential_only_the_opening_is_no_get_and_nothing_carries_a_c
 def test_a_good_token_opens_every_door_without_a_finding(case: Case, site: Site) -> None:
     there = case.start(site)
     tokens = logged_in(there.url, client_id=client_of(case), scope=SCOPE)
-    report = diagnosed(there, BearerCredential(token=tokens.access_token))
+    report = diagnosed(there, bearer(tokens))
     assert [] == found(report)
     assert {"passed", "not_applicable"} == {step.status for step in report.steps}
     assert tokens.access_token not in report.model_dump_json()
@@ -117,7 +121,7 @@ def test_a_refresh_token_is_neither_spent_nor_shown_nor_sent_to_the_server(case:
 def test_the_official_client_agrees_with_the_wire_about_a_good_token(case: Case, site: Site) -> None:
     there = case.start(site)
     tokens = logged_in(there.url, client_id=client_of(case), scope=SCOPE)
-    report = diagnosed(there, BearerCredential(token=tokens.access_token), Options(runtime=True))
+    report = diagnosed(there, bearer(tokens), Options(runtime=True))
     assert [] == found(report)
     assert "listed 1 tools" == report.step("list_tools").facts["runtime"]
 
@@ -125,7 +129,7 @@ def test_the_official_client_agrees_with_the_wire_about_a_good_token(case: Case,
 @each()
 def test_a_client_that_registers_itself_gets_a_token_that_works(case: Case, site: Site) -> None:
     tokens = logged_in(case.start(site).url, client_id=None, scope=SCOPE)
-    assert [] == found(diagnosed(case.start(site), BearerCredential(token=tokens.access_token)))
+    assert [] == found(diagnosed(case.start(site), bearer(tokens)))
 
 
 @each(lambda case: case.machines)
@@ -133,14 +137,14 @@ def test_a_token_of_a_machine_opens_every_door_without_a_finding(case: Case, sit
     there = case.start(site)
     name, secret = MACHINE
     tokens = by_client_credentials(there.url, client_id=name, client_secret=secret, scope=SCOPE)
-    assert [] == found(diagnosed(there, BearerCredential(token=tokens.access_token)))
+    assert [] == found(diagnosed(there, bearer(tokens)))
 
 
 @each(lambda case: case.expired)
 def test_an_expired_bearer_token_is_named_as_far_as_it_shows_its_end(case: Case, site: Site) -> None:
     there = case.start(site)
     tokens = logged_in(there.url, client_id="lapsing", scope=SCOPE)
-    report = diagnosed(there, BearerCredential(token=tokens.access_token))
+    report = diagnosed(there, bearer(tokens))
     assert [("token_validity", case.expired)] == found(report, "error", "warning")
 
 
@@ -159,7 +163,7 @@ def test_an_expired_token_with_a_refresh_token_is_one_that_nobody_refreshed(case
 def test_a_token_without_the_scope_is_told_apart_from_a_bad_token(case: Case, site: Site) -> None:
     there = case.start(site)
     tokens = logged_in(there.url, client_id=client_of(case), scope="mcp:write")
-    report = diagnosed(there, BearerCredential(token=tokens.access_token))
+    report = diagnosed(there, bearer(tokens))
     assert report.verdict.code in case.unscoped
     assert [("token_validity", report.verdict.code)] == found(report, "error", "warning")
 
@@ -169,7 +173,7 @@ def test_a_token_of_another_resource_is_named_where_it_says_so(case: Case, site:
     there = case.start(site)
     other = there.url.removesuffix("/mcp") + "/other"
     tokens = logged_in(there.url, client_id="native", scope=SCOPE, resource=other)
-    report = diagnosed(there, BearerCredential(token=tokens.access_token))
+    report = diagnosed(there, bearer(tokens))
     assert [("token_validity", case.elsewhere)] == found(report, "error", "warning")
 
 
@@ -197,5 +201,5 @@ def test_a_reason_with_quotes_that_the_sdk_does_not_escape_does_not_hide_the_exp
     # error_description=""exp" claim timestamp check failed": the challenge is broken, the verdict is not.
     there = typescript_behind_oidc_provider(site, "verbatim")
     tokens = logged_in(there.url, client_id="lapsing", scope=SCOPE)
-    report = diagnosed(there, BearerCredential(token=tokens.access_token))
+    report = diagnosed(there, bearer(tokens))
     assert "TOK003" == report.verdict.code

@@ -16,6 +16,7 @@ server = FastMCP(
         issuer_url=origin,
         resource_server_url=f"{origin}/mcp",
         required_scopes=SCOPES[:1],
+        validate_token_resource=True,
         client_registration_options=ClientRegistrationOptions(
             enabled=True, valid_scopes=SCOPES, default_scopes=SCOPES[:1]
         ),

@@ -37,13 +37,15 @@ class Verifier:
 
     def _claims(self, token: str) -> dict[str, Any]:
         key = self._keys.get_signing_key_from_jwt(token)
-        unchecked = {"verify_aud": False}
-        claims: dict[str, Any] = jwt.decode(token, key, ["RS256"], issuer=self._issuer, options=unchecked)
+        claims: dict[str, Any] = jwt.decode(
+            token, key, ["RS256"], issuer=self._issuer, options={"verify_aud": False}
+        )
         return claims
 
 
 # As text: the SDK then keeps an issuer without a path as it is written, without a slash.
 settings: dict[str, Any] = {
+    "issuer_url": origin if sys.argv[1] == "own" else sys.argv[2],
     "resource_server_url": f"{origin}/mcp",
     "required_scopes": SCOPES[:1],
     "validate_token_resource": True,
@@ -55,19 +57,17 @@ if sys.argv[1] == "own":
         version="1.0",
         auth_server_provider=InMemory(sys.argv[2:]),
         auth=AuthSettings(
-            issuer_url=origin,  # type: ignore[arg-type]
             client_registration_options=registration,
             revocation_options=RevocationOptions(enabled=True),
             **settings,
         ),
     )
 else:
-    issuer = sys.argv[2]
     server = MCPServer(
         "python-sdk-2-auth",
         version="1.0",
-        token_verifier=Verifier(issuer),
-        auth=AuthSettings(issuer_url=issuer, **settings),  # type: ignore[arg-type]
+        token_verifier=Verifier(sys.argv[2]),
+        auth=AuthSettings(**settings),
     )
 
 

@@ -89,7 +89,7 @@ class InMemory(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         self, client: OAuthClientInformationFull, refresh_token: RefreshToken, scopes: list[str]
     ) -> OAuthToken:
         del self.refresh[refresh_token.token]
-        return self._issued(client, scopes, getattr(refresh_token, "resource", None), _LIFETIME)
+        return self._issued(client, scopes, refresh_token.resource, _LIFETIME)
 
     async def load_access_token(self, token: str) -> AccessToken | None:
         return self.access.get(token)
@@ -112,7 +112,7 @@ class InMemory(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         refresh = secrets.token_urlsafe(32) if "refresh_token" in client.grant_types else None
         if refresh is not None:
             self.refresh[refresh] = RefreshToken(
-                token=refresh, client_id=client_id, scopes=scopes, **_bound(resource)
+                token=refresh, client_id=client_id, scopes=scopes, resource=resource
             )
         return OAuthToken(
             access_token=access,
@@ -120,8 +120,3 @@ class InMemory(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
             refresh_token=refresh,
             scope=" ".join(scopes),
         )
-
-
-def _bound(resource: str | None) -> dict[str, str | None]:
-    # 1.x keeps no resource with a refresh token.
-    return {"resource": resource} if "resource" in RefreshToken.model_fields else {}
