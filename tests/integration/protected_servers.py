@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from integration.authorization_flow import CALLBACK
-from integration.server_processes import SOURCES, Process, started
+from integration.server_processes import SOURCES, Process, free_port, serving, started
 
 __all__ = ["CASES", "SCOPE", "Case", "Deployment", "Site", "deployment", "typescript_behind_oidc_provider"]
 
@@ -47,6 +47,7 @@ class Site:
         self._request = request
         self._stack = stack
         self._running: dict[tuple[str, ...], Process] = {}
+        self._example: str | None = None
 
     def _process(self, *command: str) -> Process:
         if command not in self._running:
@@ -68,6 +69,18 @@ class Site:
         if importlib.util.find_spec("fastmcp") is None:
             pytest.skip("fastmcp is not installed here: pip install -r requirements-dev.txt")
         return self.python("fastmcp_auth.py", *args)
+
+    def typescript_example(self) -> str:
+        """The URL of the TypeScript SDK's own example, which people copy: its server at its own issuer."""
+        if self._example is None:
+            home: Path = self._request.getfixturevalue("node_servers")
+            script = home / "node_modules/@modelcontextprotocol/sdk/dist/esm/examples/server"
+            command = ["node", str(script / "simpleStreamableHttp.js"), "--oauth", "--oauth-strict"]
+            environ = {"MCP_PORT": str(free_port()), "MCP_AUTH_PORT": str(free_port())}
+            ready = r"HTTP Server listening on port (\d+)"
+            port = self._stack.enter_context(serving(command, ready, environ))
+            self._example = f"http://localhost:{port}/mcp"
+        return self._example
 
     def oidc_provider(self, *args: str) -> Process:
         return self.node("oidc_provider.mjs", *args)

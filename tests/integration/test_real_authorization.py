@@ -39,11 +39,12 @@ def each(wanted: Callable[[Case], object] = bool) -> pytest.MarkDecorator:
 
 
 def diagnosed(
-    there: Deployment,
+    there: Deployment | str,
     credential: BearerCredential | OAuth2Credential | None = None,
     options: Options | None = None,
 ) -> Report:
-    connector = Connector(url=there.url, credential=credential or NoCredential())
+    url = there if isinstance(there, str) else there.url
+    connector = Connector(url=url, credential=credential or NoCredential())
     return diagnose_sync(connector, options=options, environ={})
 
 
@@ -203,3 +204,15 @@ def test_a_reason_with_quotes_that_the_sdk_does_not_escape_does_not_hide_the_exp
     tokens = logged_in(there.url, client_id="lapsing", scope=SCOPE)
     report = diagnosed(there, bearer(tokens))
     assert "TOK003" == report.verdict.code
+
+
+def test_the_example_of_the_typescript_sdk_is_sound_from_the_challenge_to_the_token(site: Site) -> None:
+    url = site.typescript_example()
+    assert [("token_validity", "TOK001")] == found(diagnosed(url), "error", "warning")
+    tokens = logged_in(url, client_id=None, scope="mcp:tools")
+    assert [] == found(diagnosed(url, bearer(tokens)))
+
+
+def test_the_same_server_under_another_name_is_not_the_resource_that_its_metadata_names(site: Site) -> None:
+    report = diagnosed(site.typescript_example().replace("localhost", "127.0.0.1"))
+    assert [("auth_discovery", "AUTH007")] == found(report, "error", "warning")
