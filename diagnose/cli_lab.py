@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -134,7 +133,7 @@ def _show(lab: Lab, name: str, *, heading: str = "", verbose: int = 0, as_json: 
     try:
         scenario = running.scenario
         opening = f"{heading}The lab now plays {name} on this machine: {scenario.title}"
-        told = as_json or deliver(f"{opening}\n$ {command_line(running)}\n\n")
+        told = as_json or deliver(f"{opening}\n$ {running.command_line}\n\n")
         report, delivered, code = _diagnosed(running, printing)
     finally:
         running.stop()
@@ -144,12 +143,6 @@ def _show(lab: Lab, name: str, *, heading: str = "", verbose: int = 0, as_json: 
     # A report that nobody got is no success, whatever it says.
     complete = told and delivered
     return _Shown(as_made=complete and met, exit_code=code if complete else code or ExitCode.USAGE)
-
-
-def command_line(running: Running) -> str:
-    """The command that diagnoses a running scenario from another terminal."""
-    variables = [f"{name}={shlex.quote(value)}" for name, value in running.env.items()]
-    return " ".join([*variables, "diagnose", shlex.join([running.url, *running.args])])
 
 
 def _diagnosed(running: Running, printing: Printing) -> tuple[Report, bool, int]:

@@ -114,6 +114,11 @@ def _moves_cursor() -> bool:
     "--header", multiple=True, metavar="'NAME: VALUE'", help="Send a header; ${env:X} is filled in."
 )
 @click.option("--bearer-env", metavar="VAR", help="Send the token in this environment variable.")
+@click.option(
+    "--credentials-from",
+    metavar="STORE",
+    help="Read, for this run alone, the login that mcp-remote, fastmcp or vibe keeps.",
+)
 @click.option("--ca-bundle", metavar="PEM", help="Trust these roots instead of the runtime's.")
 @click.option(
     "--client-cert", metavar="PEM", help="Client certificate, with its key unless --client-key is given."

@@ -48,6 +48,7 @@ class Asked:
     args: str | None
     header: tuple[str, ...]
     bearer_env: str | None
+    credentials_from: str | None
     ca_bundle: str | None
     client_cert: str | None
     client_key: str | None
@@ -114,10 +115,23 @@ def connector_of(target: str, asked: Asked) -> Connector:
     if asked.config is not None:
         from diagnose.cli_config import configured
 
-        return configured(target, asked.config, asked)
+        return _borrowing(configured(target, asked.config, asked), asked)
     if target.strip() and not _LOOKS_LIKE_URL.search(target):
         raise _no_connector(target)
-    return typed_connector(target, asked)
+    return _borrowing(typed_connector(target, asked), asked)
+
+
+def _borrowing(connector: Connector, asked: Asked) -> Connector:
+    """The connector with the login that ``--credentials-from`` names. Raises UsageError."""
+    if asked.credentials_from is None:
+        return connector
+    own = connector.credential
+    if own.type != "none" and getattr(own, "access_token", "") is not None:
+        raise refuse("--credentials-from and the connector's own credential are two", "give one of them")
+    from diagnose.oauth.borrowed import borrow
+
+    borrowed = borrow(asked.credentials_from, connector, os.environ)
+    return connector.model_copy(update={"credential": borrowed})
 
 
 def typed_connector(target: str, asked: Asked) -> Connector:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -13,6 +15,8 @@ from typing import Any
 from diagnose_lab import Lab, Scenario
 
 from diagnose.cli import main
+
+_LOGIN_SECONDS = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,18 +60,38 @@ def environment(extra: dict[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
+def _here(words: list[str], env: dict[str, str]) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    with environment(env), redirect_stdout(out), redirect_stderr(err):
+        code = main(words)
+    return code, out.getvalue(), err.getvalue()
+
+
+def _in_a_process(words: list[str], env: dict[str, str]) -> tuple[int, str, str]:
+    """A login opens a browser, and ``webbrowser`` reads BROWSER once per process."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "diagnose", *words],
+        env=os.environ | env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_LOGIN_SECONDS,
+        check=False,
+    )
+    return ended.returncode, ended.stdout, ended.stderr
+
+
 def run(lab: Lab, name: str, *more: str, form: str = "--json") -> Outcome:
     """Start the scenario, diagnose it, stop it."""
     running = lab.start(name)
     try:
-        out, err = io.StringIO(), io.StringIO()
-        with environment(running.env), redirect_stdout(out), redirect_stderr(err):
-            code = main(["run", running.url, form, *running.args, *more])
+        words = [running.command, running.url, form, *running.args, *more]
+        code, out, err = (_in_a_process if running.command == "login" else _here)(words, running.env)
         return Outcome(
             scenario=running.scenario,
             exit_code=code,
-            stdout=out.getvalue(),
-            stderr=err.getvalue(),
+            stdout=out,
+            stderr=err,
             url=running.url,
             env=dict(running.env),
             connections=running.connections,

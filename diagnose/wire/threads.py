@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-__all__ = ["in_daemon_thread"]
+__all__ = ["in_daemon_thread", "within"]
 
 _T = TypeVar("_T")
 
@@ -47,3 +48,23 @@ def _post(
         loop.call_soon_threadsafe(deliver, outcome)
     except RuntimeError:  # the loop is closed: nobody waits any more
         return
+
+
+def within(seconds: float, work: Callable[[], _T]) -> _T:
+    """Run ``work`` and wait ``seconds`` at most, where no loop runs. Raises TimeoutError, and its own."""
+    done: queue.SimpleQueue[tuple[_T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            done.put((work(), None))
+        except BaseException as problem:  # it is raised again in the waiting thread
+            done.put((None, problem))
+
+    threading.Thread(target=run, daemon=True, name="diagnose-blocking").start()
+    try:
+        value, problem = done.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError from None
+    if problem is not None:
+        raise problem
+    return value  # type: ignore[return-value]  # without a problem it is what the work returned

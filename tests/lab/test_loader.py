@@ -34,6 +34,15 @@ HEAD = 'title = "t"\ntransport = "streamable-http"\nera = "modern"\n'
             "s.toml: run.connector.urll is unknown; allowed there: credential, era, headers, name",
         ),
         ("[run.connector]\ncredential = 'x'", "s.toml: run.connector.credential must be a table, not 'x'"),
+        (
+            "[authorization_server]\nclients = [{id = 'a', secrets = 'x'}]",
+            "s.toml: authorization_server.clients.0.secrets is unknown; allowed there: id, methods",
+        ),
+        (
+            "[authorization_server]\nclients = [1]",
+            "s.toml: authorization_server.clients.0 must be a client id or a table, not 1",
+        ),
+        ("[run.store]", "s.toml: run.store.record is missing; it must be a table"),
         ("nonsense", "s.toml: not valid TOML"),
     ],
 )
