@@ -1,11 +1,18 @@
-"""What every protected Python server here does alike: a port of its own, a line per request, uvicorn."""
+"""What every protected Python server here does alike: a port of its own, a line per request, uvicorn.
+
+``POST /clock?ahead=SECONDS`` puts the clock of the process forward.
+"""
 
 import socket
+import time
 from typing import Any
+from urllib.parse import parse_qs
 
 import uvicorn
 
 __all__ = ["bound", "serve"]
+
+_real_time = time.time
 
 
 def bound() -> tuple[socket.socket, str]:
@@ -17,12 +24,21 @@ def bound() -> tuple[socket.socket, str]:
 def serve(app: Any, listener: socket.socket, origin: str) -> None:
     """Serve until the process is ended; every request is printed with whether it carries a credential."""
 
-    async def logged(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            query = f"?{scope['query_string'].decode()}" if scope["query_string"] else ""
-            carried = "yes" if any(name == b"authorization" for name, _ in scope["headers"]) else "no"
-            print(f"request {scope['method']} {scope['path']}{query} authorization={carried}", flush=True)
+    async def observed(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        query = scope["query_string"].decode()
+        if (scope["method"], scope["path"]) == ("POST", "/clock"):
+            ahead = int(parse_qs(query)["ahead"][0])
+            time.time = lambda: _real_time() + ahead
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body"})
+            return
+        carried = "yes" if any(name == b"authorization" for name, _ in scope["headers"]) else "no"
+        target = f"{scope['path']}?{query}" if query else scope["path"]
+        print(f"request {scope['method']} {target} authorization={carried}", flush=True)
         await app(scope, receive, send)
 
     print(f"listening on {origin}", flush=True)
-    uvicorn.Server(uvicorn.Config(logged, log_level="warning", lifespan="on")).run(sockets=[listener])
+    uvicorn.Server(uvicorn.Config(observed, log_level="warning", lifespan="on")).run(sockets=[listener])

@@ -1,6 +1,7 @@
 // oidc-provider, the certified authorization server, set up as an operator would for MCP servers:
 // `node oidc_provider.mjs PREFIX [unlisted]`, where PREFIX is the path of the issuer ("/realm", or ""). Its metadata
 // lists the scopes of the MCP servers, unless they are `unlisted`, which is its default.
+import { observed } from './observed.mjs';
 import { createServer } from 'node:http';
 import express from 'express';
 import { exportJWK, generateKeyPair } from 'jose';
@@ -98,11 +99,7 @@ server.listen(0, '127.0.0.1', () => {
   const origin = `http://127.0.0.1:${server.address().port}`;
   const provider = new Provider(origin + prefix, configuration);
   provider.on('server_error', (context, error) => console.log(`server_error ${error.stack}`));
-  app.use((request, response, next) => {
-    const authorization = request.headers.authorization ? 'yes' : 'no';
-    console.log(`request ${request.method} ${request.originalUrl} authorization=${authorization}`);
-    next();
-  });
+  app.use(observed);
   app.get(`${prefix}/interaction/:uid`, async (request, response) => {
     const { prompt } = await provider.interactionDetails(request, response);
     const answers = { login: { login: { accountId: 'somebody' } }, consent: { consent: {} } };

@@ -1,5 +1,6 @@
 // A protected server on the official TypeScript SDK 1.x: `node typescript_sdk_1_auth.mjs ISSUER [verbatim]`.
 // `verbatim` hands on the words of the JWT library, as many servers do; the SDK puts them into the challenge unescaped.
+import { observed } from './observed.mjs';
 import { createServer } from 'node:http';
 import { InvalidTokenError } from '@modelcontextprotocol/sdk/server/auth/errors.js';
 import { requireBearerAuth } from '@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js';
@@ -53,11 +54,7 @@ server.listen(0, '127.0.0.1', () => {
   const origin = `http://127.0.0.1:${server.address().port}`;
   const resourceServerUrl = new URL('/mcp', origin);
   const scopes = ['mcp:read'];
-  app.use((request, response, next) => {
-    const authorization = request.headers.authorization ? 'yes' : 'no';
-    console.log(`request ${request.method} ${request.originalUrl} authorization=${authorization}`);
-    next();
-  });
+  app.use(observed);
   app.use(mcpAuthMetadataRouter({ oauthMetadata, resourceServerUrl, scopesSupported: scopes }));
   app.use(
     '/mcp',
