@@ -15,10 +15,20 @@ import pytest
 from integration.authorization_flow import CALLBACK
 from integration.server_processes import SOURCES, Process, free_port, serving, started
 
-__all__ = ["CASES", "SCOPE", "Case", "Deployment", "Site", "deployment", "typescript_behind_oidc_provider"]
+__all__ = [
+    "CASES",
+    "MACHINE",
+    "SCOPE",
+    "Case",
+    "Deployment",
+    "Site",
+    "deployment",
+    "typescript_behind_oidc_provider",
+]
 
 READY = r"listening on (http://127\.0\.0\.1:\d+)"
 SCOPE = "mcp:read"
+MACHINE = ("machine", "machine-secret-of-the-integration-tests")
 _marks = itertools.count()
 
 
@@ -95,8 +105,10 @@ def deployment(*processes: Process) -> Deployment:
     return Deployment(url=f"{processes[-1].said}/mcp", processes=processes)
 
 
-def typescript_behind_oidc_provider(site: Site, *words: str) -> Deployment:
-    provider = site.oidc_provider()
+def typescript_behind_oidc_provider(
+    site: Site, *words: str, provider_words: tuple[str, ...] = ()
+) -> Deployment:
+    provider = site.oidc_provider(*provider_words)
     return deployment(provider, site.node("typescript_sdk_1_auth.mjs", provider.said, *words))
 
 

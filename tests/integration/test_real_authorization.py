@@ -10,6 +10,7 @@ import pytest
 from integration.authorization_flow import Refused, Tokens, by_client_credentials, logged_in
 from integration.protected_servers import (
     CASES,
+    MACHINE,
     SCOPE,
     Case,
     Deployment,
@@ -23,7 +24,6 @@ from diagnose.connector import NoCredential
 
 pytestmark = pytest.mark.integration
 
-MACHINE = ("machine", "machine-secret-of-the-integration-tests")
 RUNTIME = ("typescript-sdk-1-behind-oidc-provider", "python-sdk-2")
 
 

@@ -1,13 +1,14 @@
 // oidc-provider, the certified authorization server, set up as an operator would for MCP servers:
-// `node oidc_provider.mjs PREFIX [unlisted]`, where PREFIX is the path of the issuer ("/realm", or ""). Its metadata
-// lists the scopes of the MCP servers, unless they are `unlisted`, which is its default.
+// `node oidc_provider.mjs PREFIX [listed|unlisted [JWK]]`, where PREFIX is the path of the issuer ("/realm", or "").
+// Its metadata lists the scopes of the MCP servers, unless they are `unlisted`, which is its default. JWK is the public
+// key of the client `machine-with-a-key`, as JSON.
 import { observed } from './observed.mjs';
 import { createServer } from 'node:http';
 import express from 'express';
 import { exportJWK, generateKeyPair } from 'jose';
 import Provider, { errors } from 'oidc-provider';
 
-const [prefix = '', scopesListed = 'listed'] = process.argv.slice(2);
+const [prefix = '', scopesListed = 'listed', machineKey] = process.argv.slice(2);
 const MCP_SCOPES = 'mcp:read mcp:write';
 const LOOPBACK_CALLBACK = 'http://127.0.0.1/callback'; // RFC 8252 7.3: the port is free for a native client
 const { privateKey } = await generateKeyPair('RS256', { extractable: true });
@@ -19,13 +20,8 @@ const configuration = {
     publicClient('native'),
     publicClient('lapsing'), // its first access token has expired already, a refreshed one has not
     { ...publicClient('once'), grant_types: ['authorization_code'] }, // gets no refresh token
-    {
-      client_id: 'machine',
-      client_secret: 'machine-secret-of-the-integration-tests',
-      grant_types: ['client_credentials'],
-      redirect_uris: [],
-      response_types: [],
-    },
+    machine('machine', { client_secret: 'machine-secret-of-the-integration-tests' }),
+    ...(machineKey ? [machine('machine-with-a-key', keyOf(machineKey))] : []),
     {
       ...publicClient('proxy'),
       client_secret: 'proxy-secret-of-the-integration-tests',
@@ -67,6 +63,20 @@ function publicClient(id) {
     redirect_uris: [LOOPBACK_CALLBACK],
     token_endpoint_auth_method: 'none',
   };
+}
+
+function machine(id, authentication) {
+  return {
+    client_id: id,
+    grant_types: ['client_credentials'],
+    redirect_uris: [],
+    response_types: [],
+    ...authentication,
+  };
+}
+
+function keyOf(jwk) {
+  return { jwks: { keys: [JSON.parse(jwk)] }, token_endpoint_auth_method: 'private_key_jwt' };
 }
 
 // RFC 8707: one audience per resource, a JWT that names it; anything that is not on this machine is refused.
