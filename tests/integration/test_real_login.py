@@ -27,7 +27,7 @@ from integration.protected_servers import (
 )
 from jwt.algorithms import RSAAlgorithm
 
-from diagnose import Connector, OAuth2Credential, Secret, diagnose_sync
+from diagnose import Connector, OAuth2Credential, Options, Secret, diagnose_sync
 
 pytestmark = pytest.mark.integration
 
@@ -172,8 +172,16 @@ def test_a_machine_with_a_private_key_gets_its_token_by_itself(site: Site, tmp_p
     assert 1 == token_requests(there)
 
 
+def test_a_sound_authorization_server_stays_without_a_finding_when_it_is_probed(site: Site) -> None:
+    there = typescript_behind_oidc_provider(site)
+    client = OAuth2Credential(client_id="native", redirect_uri="http://127.0.0.1/callback")
+    connector = Connector(url=there.url, credential=client)
+    report = diagnose_sync(connector, options=Options(deep=True), environ={})
+    expect(["TOK001"], report.model_dump(mode="json"))
+
+
 @pytest.mark.parametrize("start", SERVERS, ids=lambda start: start.__name__)
-def test_a_sound_authorization_server_stays_without_a_finding_when_it_is_probed(
+def test_a_stored_login_stays_without_a_finding_when_the_server_is_probed(
     start: Callable[[Site], Deployment], site: Site, person: Person
 ) -> None:
     there = start(site)
