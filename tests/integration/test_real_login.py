@@ -21,8 +21,6 @@ from integration.protected_servers import (
     Deployment,
     Site,
     deployment,
-    fastmcp_behind_oidc_provider,
-    python_2_behind_oidc_provider,
     typescript_behind_oidc_provider,
 )
 from jwt.algorithms import RSAAlgorithm
@@ -33,6 +31,8 @@ pytestmark = pytest.mark.integration
 
 BROWSER = Path(__file__).parent / "cookie_browser.py"
 TWO_HOURS = 7200
+SKEW = "ENV002"
+"""True after the servers' clocks were put forward: those of this machine stay as they are."""
 _SECONDS = 60
 
 
@@ -57,13 +57,12 @@ class Person:
             command, env=self._environ, capture_output=True, text=True, timeout=_SECONDS, check=False
         )
         self.seen += done.stdout + done.stderr
+        assert done.returncode in (0, 1), done.stderr
         self._learn_secrets()
         return done.returncode, done.stdout
 
     def report(self, *args: str) -> dict[str, Any]:
-        code, text = self.diagnose(*args, "--json")
-        assert code in (0, 1), self.seen
-        report: dict[str, Any] = json.loads(text)
+        report: dict[str, Any] = json.loads(self.diagnose(*args, "--json")[1])
         return report
 
     def stored(self) -> list[dict[str, Any]]:
@@ -90,12 +89,7 @@ def python_2(site: Site) -> Deployment:
     return deployment(site.python("python_sdk_2_auth.py", "own"))
 
 
-SERVERS = (
-    typescript_behind_oidc_provider,
-    python_2_behind_oidc_provider,
-    fastmcp_behind_oidc_provider,
-    python_2,
-)
+SERVERS = (typescript_behind_oidc_provider, python_2)
 
 
 def expect(codes: list[str], report: dict[str, Any]) -> None:
@@ -122,19 +116,21 @@ def test_a_login_is_used_expires_is_renewed_and_is_forgotten(
 
     expect([], person.report(there.url))
     assert 0 == token_requests(there)
+    expect([], person.report(there.url, "--deep"))
+    there.requests()
 
     there.put_clocks_forward(TWO_HOURS)
-    expect(["TOK005"], person.report(there.url))
+    expect([SKEW, "TOK005"], person.report(there.url))
     assert 0 == token_requests(there), "a run without --refresh spends no refresh token"
 
-    expect([], person.report(there.url, "--refresh"))
+    expect([SKEW], person.report(there.url, "--refresh"))
     assert 1 == token_requests(there)
-    expect([], person.report(there.url))
+    expect([SKEW], person.report(there.url))
     assert 0 == token_requests(there), "what was renewed is kept"
 
     assert 0 == person.diagnose("logout", there.url)[0]
     assert [] == person.stored()
-    expect(["TOK001"], person.report(there.url))
+    expect([SKEW, "TOK001"], person.report(there.url))
 
     assert 4 == len(person.secrets), "two access tokens, two refresh tokens"
     assert set() == {secret for secret in person.secrets if secret in person.seen}
@@ -178,12 +174,3 @@ def test_a_sound_authorization_server_stays_without_a_finding_when_it_is_probed(
     connector = Connector(url=there.url, credential=client)
     report = diagnose_sync(connector, options=Options(deep=True), environ={})
     expect(["TOK001"], report.model_dump(mode="json"))
-
-
-@pytest.mark.parametrize("start", SERVERS, ids=lambda start: start.__name__)
-def test_a_stored_login_stays_without_a_finding_when_the_server_is_probed(
-    start: Callable[[Site], Deployment], site: Site, person: Person
-) -> None:
-    there = start(site)
-    expect([], person.report("login", there.url, "--open"))
-    expect([], person.report(there.url, "--deep"))

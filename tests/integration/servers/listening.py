@@ -5,6 +5,7 @@
 
 import socket
 import time
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -38,7 +39,16 @@ def serve(app: Any, listener: socket.socket, origin: str) -> None:
         carried = "yes" if any(name == b"authorization" for name, _ in scope["headers"]) else "no"
         target = f"{scope['path']}?{query}" if query else scope["path"]
         print(f"request {scope['method']} {target} authorization={carried}", flush=True)
-        await app(scope, receive, send)
+
+        async def dated(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                date = (b"date", formatdate(time.time(), usegmt=True).encode())
+                message = {**message, "headers": [*message["headers"], date]}
+            await send(message)
+
+        await app(scope, receive, dated)
 
     print(f"listening on {origin}", flush=True)
-    uvicorn.Server(uvicorn.Config(observed, log_level="warning", lifespan="on")).run(sockets=[listener])
+    # uvicorn renews its own Date once in a second: not at once when the clock is put forward.
+    config = uvicorn.Config(observed, log_level="warning", lifespan="on", date_header=False)
+    uvicorn.Server(config).run(sockets=[listener])
