@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -26,6 +27,7 @@ from integration.protected_servers import (
 from jwt.algorithms import RSAAlgorithm
 
 from diagnose import Connector, OAuth2Credential, Options, Secret, diagnose_sync
+from diagnose.connector.runtime import open_session
 
 pytestmark = pytest.mark.integration
 
@@ -64,6 +66,18 @@ class Person:
     def report(self, *args: str) -> dict[str, Any]:
         report: dict[str, Any] = json.loads(self.diagnose(*args, "--json")[1])
         return report
+
+    def tools(self, there: Deployment) -> list[str]:
+        """What a production session with the stored login lists."""
+
+        async def listed() -> list[str]:
+            connector = Connector(url=there.url, credential=OAuth2Credential())
+            async with open_session(connector, self._environ) as client:
+                return [tool.name for tool in (await client.list_tools()).tools]
+
+        names = anyio.run(listed)
+        self._learn_secrets()
+        return names
 
     def stored(self) -> list[dict[str, Any]]:
         return [json.loads(path.read_text("utf-8")) for path in self.home.rglob("logins/*.json")]
@@ -128,11 +142,15 @@ def test_a_login_is_used_expires_is_renewed_and_is_forgotten(
     expect([SKEW], person.report(there.url))
     assert 0 == token_requests(there), "what was renewed is kept"
 
+    there.put_clocks_forward(2 * TWO_HOURS)
+    assert ["current_temperature"] == person.tools(there)
+    assert 1 == token_requests(there), "a production session renews the login by itself"
+
     assert 0 == person.diagnose("logout", there.url)[0]
     assert [] == person.stored()
     expect([SKEW, "TOK001"], person.report(there.url))
 
-    assert 4 == len(person.secrets), "two access tokens, two refresh tokens"
+    assert 6 == len(person.secrets), "three access tokens, three refresh tokens"
     assert set() == {secret for secret in person.secrets if secret in person.seen}
 
 
