@@ -11,7 +11,15 @@ from diagnose.connector.credential import (
     NoCredential,
     OAuth2Credential,
 )
-from diagnose.connector.model import Connector, HttpTransport, NetworkSettings, SampleCall, Source, ToolPolicy
+from diagnose.connector.model import (
+    Connector,
+    HttpTransport,
+    NetworkSettings,
+    SampleCall,
+    Source,
+    StdioTransport,
+    ToolPolicy,
+)
 from diagnose.connector.secret import Secret
 
 __all__ = [
@@ -28,5 +36,6 @@ __all__ = [
     "SampleCall",
     "Secret",
     "Source",
+    "StdioTransport",
     "ToolPolicy",
 ]

@@ -21,7 +21,15 @@ from diagnose.errors import UsageError
 if TYPE_CHECKING:
     import mcp
 
-__all__ = ["Connector", "HttpTransport", "NetworkSettings", "SampleCall", "Source", "ToolPolicy"]
+__all__ = [
+    "Connector",
+    "HttpTransport",
+    "NetworkSettings",
+    "SampleCall",
+    "Source",
+    "StdioTransport",
+    "ToolPolicy",
+]
 
 _RESERVED = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
@@ -48,6 +56,27 @@ class HttpTransport(_Part):
     @property
     def origin(self) -> Origin:
         return origin_of(self.url)
+
+
+class StdioTransport(_Part):
+    """A process of this machine that speaks MCP over its standard streams.
+
+    ``command`` and ``args`` are an argument vector and never a shell's line; references in ``args``, ``env``
+    and ``cwd`` are filled in when the process is started. ``inherits`` says what of the environment it gets
+    beside ``env``: ``safe`` is the short list that the official SDKs pass on, ``all`` everything.
+    """
+
+    type: Literal["stdio"] = "stdio"
+    command: str = Field(min_length=1)
+    args: tuple[str, ...] = ()
+    env: Mapping[str, Secret] = {}
+    cwd: str | None = None
+    inherits: Literal["safe", "all"] = "safe"
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """The argument vector as it is written, references not filled in."""
+        return (self.command, *self.args)
 
 
 class ToolPolicy(_Part):
@@ -102,7 +131,7 @@ class Connector(_Part):
     """
 
     name: str = Field(min_length=1)
-    transport: Annotated[HttpTransport, Field()]
+    transport: Annotated[HttpTransport | StdioTransport, Field(discriminator="type")]
     headers: Mapping[str, Secret] = {}
     credential: Credential = NoCredential()
     tools: ToolPolicy = ToolPolicy()
@@ -133,7 +162,7 @@ class Connector(_Part):
             *,
             url: str = ...,
             name: str = ...,
-            transport: HttpTransport = ...,
+            transport: HttpTransport | StdioTransport = ...,
             headers: Mapping[str, Secret | str] = ...,
             credential: Any = ...,
             tools: ToolPolicy = ...,
@@ -156,12 +185,25 @@ class Connector(_Part):
         return value
 
     @property
+    def stdio(self) -> StdioTransport | None:
+        """The process that serves it, or None where it is reached over HTTP."""
+        return self.transport if isinstance(self.transport, StdioTransport) else None
+
+    @property
     def url(self) -> str:
-        return self.transport.url
+        """The URL of the endpoint. Raises TypeError for a process, which has none."""
+        return self._http.url
 
     @property
     def origin(self) -> Origin:
-        return self.transport.origin
+        """The origin of the endpoint. Raises TypeError for a process, which has none."""
+        return self._http.origin
+
+    @property
+    def _http(self) -> HttpTransport:
+        if isinstance(self.transport, StdioTransport):
+            raise TypeError(f"the connector {self.name} starts a process and has no URL")
+        return self.transport
 
     def plain_headers(self, environ: Mapping[str, str]) -> dict[str, str]:
         """The connector's own headers, resolved. Raises UsageError."""
@@ -175,7 +217,7 @@ class Connector(_Part):
 
         This is the only function that lets a credential out. Raises UsageError for an unset reference.
         """
-        if origin_of(url) != self.origin:
+        if self.stdio is not None or origin_of(url) != self.origin:
             return Applied()
         applied = self.credential.apply(environ)
         headers = {**self.plain_headers(environ), **applied.headers}
@@ -183,18 +225,23 @@ class Connector(_Part):
 
     def secrets(self, environ: Mapping[str, str]) -> tuple[str, ...]:
         """Every resolved value that must not be printed. Raises UsageError."""
+        if self.stdio is not None:
+            return tuple(
+                value.resolve(environ, where=f"env {name}")
+                for name, value in self.stdio.env.items()
+                if _is_secret(name, value)
+            )
         applied = self.credential.apply(environ)
         return (
             *secrets_in(self.url),
             *applied.secrets(),
-            *(value for name, value in self.plain_headers(environ).items() if self._is_secret(name)),
+            *(
+                value
+                for name, value in self.plain_headers(environ).items()
+                if _is_secret(name, self.headers[name])
+            ),
             *self.credential.kept_secrets(environ),
         )
-
-    def _is_secret(self, name: str) -> bool:
-        # A header is a secret when it says so or when its value was not written in the open.
-        marked = ("authorization", "cookie", "key", "token", "secret", "password", "credential", "session")
-        return bool(self.headers[name].references) or any(word in name.lower() for word in marked)
 
     def connect(self) -> AbstractAsyncContextManager[mcp.Client]:
         """Open the production session with the official SDK: same URL, headers, trust, proxy, credential.
@@ -204,3 +251,9 @@ class Connector(_Part):
         from diagnose.connector.runtime import open_session
 
         return open_session(self)
+
+
+def _is_secret(name: str, value: Secret) -> bool:
+    # A header or a variable is a secret when it says so or when its value was not written in the open.
+    marked = ("authorization", "cookie", "key", "token", "secret", "password", "credential", "session")
+    return bool(value.references) or any(word in name.lower() for word in marked)
