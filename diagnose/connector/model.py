@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from diagnose.connector.address import Origin, origin_of, parse_endpoint, secrets_in
 from diagnose.connector.credential import Applied, BasicCredential, Credential, NoCredential, header_safe
@@ -123,6 +123,11 @@ class Source(_Part):
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
+def _carrier(transport: Any) -> str:
+    given = transport if isinstance(transport, Mapping) else {"type": getattr(transport, "type", None)}
+    return "stdio" if given.get("type") == "stdio" else "http"
+
+
 class Connector(_Part):
     """A named way to reach one MCP server: transport, headers, credential, tool policy, network.
 
@@ -131,7 +136,10 @@ class Connector(_Part):
     """
 
     name: str = Field(min_length=1)
-    transport: Annotated[HttpTransport | StdioTransport, Field(discriminator="type")]
+    transport: Annotated[
+        Annotated[HttpTransport, Tag("http")] | Annotated[StdioTransport, Tag("stdio")],
+        Discriminator(_carrier),
+    ]
     headers: Mapping[str, Secret] = {}
     credential: Credential = NoCredential()
     tools: ToolPolicy = ToolPolicy()
