@@ -1,0 +1,82 @@
+"""What a dialect is: one client's way to write connectors down, as a row of facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from diagnose.connector.dialects.documents import Format
+from diagnose.records import record
+
+__all__ = ["BASES", "AtPlace", "Dialect", "Transport"]
+
+Transport = Literal["auto", "streamable-http", "sse", "stdio", "other"]
+"""``other``: the client has it, and MCP does not (a WebSocket, a server inside the client)."""
+
+BASES: Mapping[str, tuple[str | None, str]] = {
+    "home": (None, "~"),
+    "config": ("XDG_CONFIG_HOME", "~/.config"),
+    "support": (None, "~/Library/Application Support"),
+    "appdata": ("APPDATA", "~/AppData/Roaming"),
+    "copilot": ("COPILOT_HOME", "~/.copilot"),
+    "codex": ("CODEX_HOME", "~/.codex"),
+    "vibe": ("VIBE_HOME", "~/.vibe"),
+    "claude": ("CLAUDE_CONFIG_DIR", "~"),
+}
+"""Where a location begins: the variable that moves it, and where it is without that variable."""
+
+
+@record
+class AtPlace:
+    """A file per operating system; ``{base}`` is one of ``BASES``, a project's path is relative to it."""
+
+    scope: Literal["user", "project"]
+    linux: str | None = None
+    darwin: str | None = None
+    win32: str | None = None
+
+
+@record
+class Dialect:
+    """One client's configuration.
+
+    ``fields`` maps a field of an entry (dotted where it lies deeper) to the slot that it fills:
+
+    ``url command argv args env env_names env_from cwd env_file`` what is reached or started;
+    ``headers headers_env headers_list authorization bearer bearer_env basic`` what is sent;
+    ``oauth.*`` the OAuth client; ``tools.*`` the tool policy; ``network.*`` the route;
+    ``enabled disabled`` whether it is on; ``ms s`` times in their unit; ``kept`` what only this client can do;
+    ``word`` the transport; ``text`` what is for people.
+    """
+
+    key: str
+    title: str
+    format: Format
+    roots: tuple[tuple[str, ...], ...]
+    """Paths to the entries; ``*`` is any member, an empty path is the whole document."""
+    fields: Mapping[str, str]
+    source: str
+    """Where the facts of this row come from."""
+    places: tuple[AtPlace, ...] = ()
+    unread: tuple[AtPlace, ...] = ()
+    """Files in which people put entries and which this client does not read."""
+    files: tuple[str, ...] = ()
+    """Ends of paths that are this client's wherever they lie."""
+    listed: bool = False
+    """Whether the entries are a list; ``name_field`` is then in each of them."""
+    name_field: str = "name"
+    words: Mapping[str, Transport]
+    bare: Transport | None = "auto"
+    """What a URL without a word means; None: such an entry is not used."""
+    syntax: tuple[str, ...] = ()
+    """Which spellings of a reference are filled in (``interpolation.SYNTAX``)."""
+    unset: Literal["literal", "empty", "refused"] = "literal"
+    """What an unset variable becomes."""
+    inherits: Literal["safe", "all"] = "safe"
+    desktop: bool = False
+    carriers: tuple[Literal["http", "stdio"], ...] = ("http", "stdio")
+    https_only: bool = False
+    wins: tuple[str, ...] = ("local", "project", "user", "file")
+    """Which scope goes before which, where a name stands in several."""
+    guessed: bool = False
+    """Whether the row stands for files whose client is not known."""
