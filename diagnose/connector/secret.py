@@ -13,7 +13,7 @@ from diagnose.errors import UsageError
 
 __all__ = ["Secret", "is_unfilled"]
 
-# A dollar before it makes it text, as in a compose file; a default counts where the variable is unset or empty.
+# A dollar before it makes it text, as in a compose file; a default is for a variable that is unset or empty.
 _REFERENCE = re.compile(r"(\$?)\$\{env:([^}]*?)(?::-([^}]*))?\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What other programs fill in and this one does not: it would be sent as it stands (the server says 401).
@@ -61,6 +61,15 @@ class Secret:
     def escaped(cls, text: str) -> str:
         """``text`` as a part of a template that means just this text."""
         return text.replace("${env:", "$${env:")
+
+    def without(self, start: re.Pattern[str]) -> Secret | None:
+        """The rest after what ``start`` matches at the beginning, or None where it does not match."""
+        match = start.match(self._template)
+        if match is None:
+            return None
+        rest = Secret(self._template[match.end() :])
+        rest._fixed = self._fixed
+        return rest
 
     def resolve(self, environ: Mapping[str, str], *, where: str) -> str:
         """The value. Raises UsageError CFG003 where a variable is unset or empty, CFG009 for a bad name."""

@@ -14,7 +14,8 @@ from diagnose.records import record
 __all__ = ["Document", "Format", "Path_", "format_of", "read_document"]
 
 Format = Literal["json", "jsonc", "json?", "yaml", "toml"]
-"""``json``: its client refuses comments. ``jsonc``: it reads them. ``json?``: not proven either way."""
+"""``json``: its client refuses comments. ``jsonc``: it reads them and a comma too many. ``json?``: comments are
+not proven either way, a comma too many is refused."""
 
 Path_ = tuple[str | int, ...]
 
@@ -39,13 +40,13 @@ class Document:
 
 
 def format_of(path: Path) -> Format:
-    """The format that the end of the name promises; JSON that nobody promised a client for is ``json?``."""
+    """The format that the end of the name promises."""
     ends = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".jsonc": "jsonc"}
-    return ends.get(path.suffix.lower(), "json?")  # type: ignore[return-value]  # the words of Format
+    return ends.get(path.suffix.lower(), "json")  # type: ignore[return-value]  # the words of Format
 
 
 def read_document(path: Path, form: Format) -> Document:
-    """Read a file. Raises UsageError: CFG018 where it cannot be read, CFG017, CFG040, CFG041 for its syntax."""
+    """Read a file. Raises UsageError: CFG018 for the file, CFG017, CFG040 and CFG041 for its syntax."""
     content, file = content_of(path, _LIMITS.get(form, _JSON_LIMIT)), str(display(str(path)))
     text = decoded(content, file)
     has_bom = content.startswith(_BOM)
@@ -59,7 +60,9 @@ def read_document(path: Path, form: Format) -> Document:
 
         value, marks = toml_text.read(text, file)
         return Document(value=value, file=file, format=form, marks=_nearest(marks.get), has_bom=has_bom)
-    plain, lenient = (text, None) if form == "json" else json_places.without_comments(text)
+    plain, lenient = (text, None)
+    if form != "json":
+        plain, lenient = json_places.without_comments(text, commas=form == "jsonc")
     value = parsed(plain, file)
     return Document(
         value=value,
@@ -85,5 +88,3 @@ def _nearest(find: Callable[[Path_], tuple[int, int] | None]) -> Callable[[Path_
         return None
 
     return marked
-
-

@@ -17,7 +17,7 @@ _SPACE = re.compile(r"\s*")
 _Path = tuple[str | int, ...]
 
 
-def without_comments(text: str) -> tuple[str, int | None]:
+def without_comments(text: str, *, commas: bool = True) -> tuple[str, int | None]:
     """The text with comments and trailing commas made spaces, and the place of the first of them.
 
     Every other character keeps its place, so a fault of the rest is reported where it stands.
@@ -30,7 +30,9 @@ def without_comments(text: str) -> tuple[str, int | None]:
         found.append(match.start())
         return _BLANK.sub(" ", match.group())
 
-    plain = _COMMA.sub(blanked, _COMMENT.sub(blanked, text))
+    plain = _COMMENT.sub(blanked, text)
+    if commas:
+        plain = _COMMA.sub(blanked, plain)
     return plain, min(found, default=None)
 
 

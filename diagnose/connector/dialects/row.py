@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Literal
 
 from diagnose.connector.dialects.documents import Format
@@ -45,7 +46,8 @@ class Dialect:
     ``url command argv args env env_names env_from cwd env_file`` what is reached or started;
     ``headers headers_env headers_list authorization bearer bearer_env basic`` what is sent;
     ``oauth.*`` the OAuth client; ``tools.*`` the tool policy; ``network.*`` the route;
-    ``enabled disabled`` whether it is on; ``ms s`` times in their unit; ``kept`` what only this client can do;
+    ``enabled disabled`` whether it is on; ``ms s`` times in their unit; ``kept`` what only
+    this client can do;
     ``word`` the transport; ``text`` what is for people.
     """
 
@@ -78,5 +80,13 @@ class Dialect:
     https_only: bool = False
     wins: tuple[str, ...] = ("local", "project", "user", "file")
     """Which scope goes before which, where a name stands in several."""
+    strict_words: bool = True
+    """Whether an entry with an unknown word is refused, and not read by what else it has."""
+    splits: bool = False
+    """Whether a command in one string is split as a shell would."""
+    expands_home: bool = False
+    """Whether ``~`` at the start of a command is the home directory."""
+    refuses: Mapping[str, str] = field(default_factory=dict)
+    """Fields that make the client refuse an entry, and what to write instead."""
     guessed: bool = False
     """Whether the row stands for files whose client is not known."""

@@ -28,10 +28,16 @@ _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 _MISTAKES = (
-    ("mapping values are not allowed", "quote a value that holds a colon and a space, or mend the indentation"),
+    (
+        "mapping values are not allowed",
+        "quote a value that holds a colon and a space, or mend the indentation",
+    ),
     ("undefined alias", "an alias needs its anchor: write &NAME before it"),
     ("special characters|unacceptable", "remove the control character"),
-    ("expected <block end>|did not find expected", "mend the indentation, or close a quote or bracket before it"),
+    (
+        "expected <block end>|did not find expected",
+        "mend the indentation, or close a quote or bracket before it",
+    ),
     ("could not find expected ':'|simple key", "write a colon and a space between a name and its value"),
     ("cannot start any token", "quote a value that begins with this character"),
     ("unexpected end of stream|scanning a quoted", "close the quote"),
@@ -174,7 +180,9 @@ class _Reading:
         if isinstance(top.value, list):
             top.value.append(value)
         elif top.key == "<<":
-            top.merged += [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, dict)]
+            top.merged += [
+                part for part in (value if isinstance(value, list) else [value]) if isinstance(part, dict)
+            ]
         else:
             top.value[str(top.key)] = value
         top.key = None
