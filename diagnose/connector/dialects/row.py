@@ -9,7 +9,7 @@ from typing import Literal
 from diagnose.connector.dialects.documents import Format
 from diagnose.records import record
 
-__all__ = ["BASES", "AtPlace", "Dialect", "Transport"]
+__all__ = ["BASES", "PROCESS", "REMOTE", "TYPES", "AtPlace", "Dialect", "Transport", "project", "user"]
 
 Transport = Literal["auto", "streamable-http", "sse", "stdio", "other"]
 """``other``: the client has it, and MCP does not (a WebSocket, a server inside the client)."""
@@ -90,3 +90,25 @@ class Dialect:
     """Fields that make the client refuse an entry, and what to write instead."""
     guessed: bool = False
     """Whether the row stands for files whose client is not known."""
+
+
+PROCESS: Mapping[str, str] = {
+    "command": "command",
+    "args": "args",
+    "env": "env",
+    "cwd": "cwd",
+    "type": "word",
+}
+REMOTE: Mapping[str, str] = {"url": "url", "headers": "headers"}
+TYPES: Mapping[str, Transport] = {"stdio": "stdio", "http": "streamable-http", "sse": "sse"}
+"""What most clients have in common."""
+
+
+def user(path: str, *, darwin: str | None = None, win32: str | None = None) -> AtPlace:
+    """A file of the user, the same everywhere but where another is named."""
+    return AtPlace(scope="user", linux=path, darwin=darwin or path, win32=win32 or path)
+
+
+def project(path: str) -> AtPlace:
+    """A file of a project, relative to its folder."""
+    return AtPlace(scope="project", linux=path, darwin=path, win32=path)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from diagnose.connector.dialects.row import Dialect
-from diagnose.connector.dialects.rows_of_clients import CLIENTS
+from diagnose.connector.dialects.rows_of_agents import AGENTS
+from diagnose.connector.dialects.rows_of_editors import EDITORS
 from diagnose.connector.dialects.rows_of_libraries import LIBRARIES
 
 __all__ = ["DIALECTS", "by_key"]
 
-DIALECTS: tuple[Dialect, ...] = (*CLIENTS, *LIBRARIES)
+DIALECTS: tuple[Dialect, ...] = (*EDITORS, *AGENTS, *LIBRARIES)
 
 
 def by_key(key: str) -> Dialect:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from diagnose.connector.dialects.row import Dialect
-from diagnose.connector.dialects.rows_of_clients import PROCESS, REMOTE
+from diagnose.connector.dialects.row import PROCESS, REMOTE, Dialect
 
 __all__ = ["LIBRARIES"]
 
