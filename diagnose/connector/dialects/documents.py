@@ -14,8 +14,8 @@ from diagnose.records import record
 __all__ = ["Document", "Format", "Path_", "format_of", "read_document"]
 
 Format = Literal["json", "jsonc", "json?", "yaml", "toml"]
-"""``json``: its client refuses comments. ``jsonc``: it reads them, and a comma too many. ``json?``: it refuses
-the comma, and what it does with comments is not proven."""
+"""``json``: its client refuses comments. ``jsonc``: it reads them, and a comma too many.
+``json?``: it refuses the comma, and what it does with comments is not proven."""
 
 Path_ = tuple[str | int, ...]
 
