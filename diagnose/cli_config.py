@@ -76,7 +76,8 @@ def _nothing(what: str, target: str, file: str, known: tuple[Defined, ...]) -> N
     close = nearest(target, names) if "://" not in target else None
     meant = f"did you mean {close}? " if close else ""
     rest = ", ..." if len(names) > _SHOWN_NAMES else ""
-    hint = f"{meant}the file has {', '.join(names[:_SHOWN_NAMES])}{rest}"
+    has = f"{', '.join(names[:_SHOWN_NAMES])}{rest}" if names else "none"
+    hint = f"{meant}the file has {has}"
     return NoConnector("CFG011", what, where=file, hint=hint)
 
 

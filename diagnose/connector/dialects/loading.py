@@ -20,8 +20,8 @@ from diagnose.connector.dialects.documents import Document, format_of, read_docu
 from diagnose.connector.dialects.entry import Entry, Here, read_slots
 from diagnose.connector.dialects.file_traps import of_document, of_entry
 from diagnose.connector.dialects.making import Made, make
-from diagnose.connector.dialects.places import home_of, known_files
-from diagnose.connector.dialects.recognition import Found, entries, has_root, named_by_place, recognised
+from diagnose.connector.dialects.places import Claim, claims, home_of, known_files
+from diagnose.connector.dialects.recognition import Found, entries, has_root, recognised
 from diagnose.connector.dialects.row import Dialect
 from diagnose.connector.dialects.rows import DIALECTS, by_key
 from diagnose.connector.dialects.shown import command_shown, url_shown
@@ -64,20 +64,25 @@ def load(
     here = _here(environ, path.parent, platform)
     if dialect == _OWN:
         return _own(path)
-    if dialect is not None:
-        return related(_read(_file(path, _row(dialect)), here), here.cwd)
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100  # a link is its own place
-    claim = named_by_place(absolute, environ, platform)
-    if claim is None:
-        document = read_document(path, format_of(path))
-        if _is_own(document.value):
-            return _own(path)
-        row = recognised(document)
-        if row is None:
-            raise _unknown(document)
-        return related(_entries(_file(path, row), document, here), here.cwd)
-    row, is_read = claim
-    return related(_read(_file(path, row, is_read=is_read), here), here.cwd)
+    claim = _claim(path, here, None if dialect is None else _row(dialect))
+    if claim is not None and (dialect is not None or not claim.row.guessed):
+        return related(_read(_file(path, claim), here), here.cwd)
+    document = read_document(path, format_of(path))
+    if _is_own(document.value):
+        return _own(path)
+    row = recognised(document)
+    if row is None:
+        raise _unknown(document)
+    return related(_entries(_file(path, Claim(row=row, scope="file")), document, here), here.cwd)
+
+
+def _claim(path: Path, here: Here, row: Dialect | None) -> Claim | None:
+    """Whose file it is; a client that was named counts, and its place says then what the file is to it."""
+    absolute = Path(path).absolute()  # a link is its own place
+    found = claims(absolute, here.environ, here.platform)
+    if row is None:
+        return next(found, None)
+    return next((claim for claim in found if claim.row.key == row.key), Claim(row=row, scope="file"))
 
 
 def discover(
@@ -116,19 +121,8 @@ def _row(key: str) -> Dialect:
         raise UsageError("CFG061", f"no dialect is named {key[:60]!r}", hint=f"it is one of {keys}") from None
 
 
-def _file(path: Path, row: Dialect, *, is_read: bool = True) -> _File:
-    full = Path(os.path.abspath(path))  # noqa: PTH100  # a link is its own place
-    for place in row.places:
-        if place.scope == "project" and place.linux and _ends(full, place.linux):
-            return _File(
-                path=path, row=row, scope="project", is_read=is_read, folder=_project_of(full, place.linux)
-            )
-    return _File(path=path, row=row, scope="file", is_read=is_read)
-
-
-def _ends(path: Path, ending: str) -> bool:
-    parts = Path(ending).parts
-    return path.parts[-len(parts) :][:-1] == parts[:-1] and path.match(parts[-1])
+def _file(path: Path, claim: Claim) -> _File:
+    return _File(path=path, row=claim.row, scope=claim.scope, is_read=claim.is_read, folder=claim.folder)
 
 
 def _project_of(path: Path, ending: str) -> str:

@@ -5,11 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 
 from diagnose.connector.dialects.row import BASES, AtPlace, Dialect
 from diagnose.connector.dialects.rows import DIALECTS
+from diagnose.records import record
 
-__all__ = ["Known", "base_of", "claims", "home_of", "known_files", "written"]
+__all__ = ["Claim", "Known", "base_of", "claims", "home_of", "known_files", "written"]
+
+
+@record
+class Claim:
+    """A client whose file something is, by its place or its name."""
+
+    row: Dialect
+    scope: Literal["user", "project", "file"]
+    folder: str | None = None
+    is_read: bool = True
+
 
 Known = tuple[Dialect, AtPlace, Path, bool]
 """A row, a place of it, the file, and whether the client reads it."""
@@ -106,24 +119,28 @@ def _upward(cwd: Path, home: Path) -> tuple[Path, ...]:
     return tuple(folders)
 
 
-def claims(path: Path, environ: Mapping[str, str], platform: str) -> Iterator[tuple[Dialect, bool]]:
-    """The clients that have a file of this place or name, and whether each of them reads it."""
-    full = re.sub(r"\\", "/", str(path))
+def claims(path: Path, environ: Mapping[str, str], platform: str) -> Iterator[Claim]:
+    """The clients that have a file of this place or name, the surest first."""
+    full = path.as_posix()
     for is_read in (True, False):
         for row in DIALECTS:
-            places = row.places if is_read else row.unread
-            known = {_path_of(place, environ, platform) for place in places if place.scope == "user"}
-            if full in {re.sub(r"\\", "/", found) for found in known if found}:
-                yield row, is_read
+            for place in row.places if is_read else row.unread:
+                known = _path_of(place, environ, platform) if place.scope == "user" else None
+                if known is not None and Path(known).as_posix() == full:
+                    yield Claim(row=row, scope="user", is_read=is_read)
     for row in DIALECTS:
         for place in row.unread:
-            ending = (place.linux or "").split("}", 1)[-1].lstrip("/")
-            if ending and f"/{full}".endswith(f"/{ending}"):
-                yield row, False
+            if _ends(full, (place.linux or "").split("}", 1)[-1].lstrip("/")):
+                yield Claim(row=row, scope="file", is_read=False)
     for row in DIALECTS:
-        endings = [*row.files, *(p.linux for p in row.places if p.scope == "project" and p.linux)]
-        for ending in endings:
-            pattern = re.escape(ending).replace(r"\*", "[^/]*")
-            if re.search(f"(?:^|/){pattern}$", full):
-                yield row, True
-                break
+        for place in row.places:
+            if place.scope == "project" and place.linux and _ends(full, place.linux):
+                folder = str(path.parents[len(Path(place.linux).parts) - 1])
+                yield Claim(row=row, scope="project", folder=folder)
+        if any(_ends(full, ending) for ending in row.files):
+            yield Claim(row=row, scope="file")
+
+
+def _ends(full: str, ending: str) -> bool:
+    pattern = re.escape(ending).replace(r"\*", "[^/]*")
+    return bool(ending) and re.search(f"(?:^|/){pattern}$", full) is not None

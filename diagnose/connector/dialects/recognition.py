@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 from diagnose.connector.dialects.documents import Document, Path_
-from diagnose.connector.dialects.places import claims
 from diagnose.connector.dialects.row import Dialect
 from diagnose.connector.dialects.rows import DIALECTS, by_key
 from diagnose.records import record
 
-__all__ = ["Found", "entries", "named_by_place", "recognised"]
+__all__ = ["Found", "entries", "recognised"]
 
-_TARGETS = ("url", "command", "serverUrl", "httpUrl", "cmd", "uri", "server_url", "transport")
+_TARGETS = (
+    "url",
+    "command",
+    "serverUrl",
+    "httpUrl",
+    "cmd",
+    "uri",
+    "server_url",
+    "transport",
+    "type",
+    "identifier",
+)
 
 
 @record
@@ -25,11 +34,6 @@ class Found:
     at: Path_
     raw: Any
     project: str | None = None
-
-
-def named_by_place(path: Path, environ: Mapping[str, str], platform: str) -> tuple[Dialect, bool] | None:
-    """The client whose file ``path`` is by its place, and whether that client reads it."""
-    return next(claims(path, environ, platform), None)
 
 
 def entries(row: Dialect, value: Any) -> Iterator[Found]:
@@ -68,8 +72,6 @@ def _is_bare(row: Dialect, value: Any) -> bool:
         several = list(value.values())
     if not several or not all(isinstance(entry, dict) for entry in several):
         return False
-    if row.key == "langchain":
-        return all("transport" in entry and ("url" in entry or "command" in entry) for entry in several)
     if row.key == "openai-responses":
         return all(entry.get("type") == "mcp" for entry in several)
     return all(any(name in entry for name in _TARGETS) for entry in several)
@@ -122,6 +124,18 @@ def recognised(document: Document) -> Dialect | None:
         row = by_key(key)
         if (only is None) == (row.format in ("yaml", "toml")) or (only is not None and key not in only):
             continue
-        if has_root(row, document.value):
+        if _fits(row, document.value):
             return row
-    return next((row for row in DIALECTS if has_root(row, document.value)), None)
+    return next((row for row in DIALECTS if _fits(row, document.value)), None)
+
+
+def _fits(row: Dialect, value: Any) -> bool:
+    """Whether the place is there and what is in it looks like connectors: many files have ``servers``."""
+    if not has_root(row, value):
+        return False
+    found = list(entries(row, value))
+    if row.key == "langchain":  # without its word a bare map may be anybody's
+        return all("transport" in entry.raw for entry in found)
+    return not found or any(
+        isinstance(entry.raw, dict) and any(name in entry.raw for name in _TARGETS) for entry in found
+    )

@@ -112,11 +112,13 @@ def _nearest(entry: Entry, word: str) -> str:
     words, lowered = entry.row.words, word.lower()[:40]
     meaning = _MEANINGS.get(lowered)
     if meaning is None:
+        meaning = next((means for known, means in _MEANINGS.items() if known in lowered), None)
+    if meaning is None:
         close = get_close_matches(lowered, list(_MEANINGS), n=1, cutoff=0.6)
         meaning = _MEANINGS[close[0]] if close else None
     wanted = (meaning, "auto") if meaning == "streamable-http" else (meaning,)
-    same = next((own for own, means in words.items() if means in wanted), None)
-    return same or next(iter(get_close_matches(lowered, list(words), n=1, cutoff=0.0)), next(iter(words)))
+    same = [own for own, means in words.items() if means in wanted] or list(words)
+    return next(iter(get_close_matches(lowered, same, n=1, cutoff=0.0)), same[0])
 
 
 def _inferred(entry: Entry, url: Slot | None, command: Slot | None) -> Transport | None:

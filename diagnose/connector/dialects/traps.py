@@ -95,14 +95,15 @@ def _times(entry: Entry, made: Made) -> None:
 
 
 def _header_names(entry: Entry, made: Made) -> None:
-    lowered = [name.lower() for name in made.headers]
+    seen: set[str] = set()
     for name, (_, at) in made.headers.items():
         if not HEADER_NAME.fullmatch(name):
             clean = re.sub(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]", "", name) or "NAME"
             what = "this is no name of a header: it has a colon, a space or another sign in it"
             entry.note("CFG004", "error", what, f'write "{clean[:60]}"', at)
-        elif name.lower() != "authorization" and lowered.count(name.lower()) > 1:
+        elif name.lower() in seen and name.lower() != "authorization":
             entry.note("CFG004", "warning", "a header stands there twice", "keep one of the two", at)
+        seen.add(name.lower())
 
 
 def _token_texts(entry: Entry, made: Made) -> None:

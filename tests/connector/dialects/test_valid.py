@@ -118,8 +118,10 @@ def test_every_definition_knows_its_line(fixture: str, tmp_path: Path) -> None:
     for entry in found:
         if entry.client not in ("connector-file", "server-json"):
             assert entry.origin.line is not None
-            assert entry.name in text[entry.origin.line - 1] or "{" in text[entry.origin.line - 1] or (
-                text[entry.origin.line - 1].strip() in ("[[mcp_servers]]",)
+            assert (
+                entry.name in text[entry.origin.line - 1]
+                or "{" in text[entry.origin.line - 1]
+                or (text[entry.origin.line - 1].strip() in ("[[mcp_servers]]",))
             )
             for origin in entry.origins.values():
                 assert origin.line is not None
@@ -136,7 +138,7 @@ def test_a_bridge_shows_the_server_that_it_leads_to(tmp_path: Path) -> None:
 def test_a_local_definition_of_claude_code_belongs_to_its_project(tmp_path: Path) -> None:
     docs, files = read("claude-code-user.json", tmp_path)[0]
 
-    assert ("file", None) == (docs.scope, docs.folder)
+    assert ("user", None) == (docs.scope, docs.folder)
     assert ("local", "/work/shop") == (files.scope, files.folder)
     assert files.connector is not None
     assert files.connector.stdio is not None
