@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +16,12 @@ CANARY = "canaryX9f2b7c1d4e5a8b3"
 URL = "https://mcp.example.com/mcp"
 
 CURSOR, CODE, DESKTOP = ".cursor/mcp.json", ".mcp.json", "claude_desktop_config.json"
-VSCODE, CLINE, CODEX, VIBE = (
+VSCODE, CODEX, LIBRE, CONTINUE = (
     ".vscode/mcp.json",
-    "cline_mcp_settings.json",
     ".codex/config.toml",
-    ".vibe/config.toml",
-)
-GEMINI, ZED, OPENCODE, WINDSURF = (
-    ".gemini/settings.json",
-    ".zed/settings.json",
-    "opencode.json",
-    "windsurf/mcp_config.json",
-)
-LIBRE, CONTINUE, GOOSE, COPILOT = (
     "librechat.yaml",
     ".continue/config.yaml",
-    "goose/config.yaml",
-    "mcp-config.json",
 )
-ANTIGRAVITY = ".gemini/antigravity/mcp_config.json"
 
 
 def servers(**entry: Any) -> dict[str, Any]:
@@ -66,385 +54,16 @@ def findings(found: tuple[Defined, ...]) -> list[Problem]:
     return [problem for entry in found for problem in entry.problems if problem.severity != "info"]
 
 
-TOKEN = {"headers": {"Authorization": f"Bearer {CANARY}"}}
-
-WRONG: list[tuple[str, Any, str, str, str, str]] = [
-    # file, content, code, severity, pointer, what to write
-    (
-        CURSOR,
-        servers(url=URL, headers={"Authorization": "Bearer ${TOKEN}"}),
-        "CFG016",
-        "error",
-        "/headers/Authorization",
-        "Cursor fills in ${env:X}",
-    ),
-    (
-        CURSOR,
-        servers(url=URL, headers={"Authorization": "Bearer YOUR_API_KEY"}),
-        "CFG016",
-        "error",
-        "/headers/Authorization",
-        "write the value itself",
-    ),
-    (
-        CURSOR,
-        servers(url=URL, headers={"Authorization": "Bearer ${env:NOPE}"}),
-        "CFG003",
-        "warning",
-        "/headers/Authorization",
-        "export NOPE=...",
-    ),
-    (CURSOR, servers(serverUrl=URL), "CFG049", "error", "/serverUrl", "rename it to url"),
-    (
-        CURSOR,
-        servers(url=URL, http_headers={"X-A": "b"}),
-        "CFG049",
-        "warning",
-        "/http_headers",
-        "rename it to headers",
-    ),
-    (CURSOR, servers(url=URL, header={"X-A": "b"}), "CFG062", "warning", "/header", "write headers"),
-    (
-        CURSOR,
-        servers(url="mcp.example.com/mcp"),
-        "CFG001",
-        "error",
-        "/url",
-        "type 'https://mcp.example.com/mcp'",
-    ),
-    (
-        CURSOR,
-        servers(url="wss://mcp.example.com/mcp"),
-        "CFG002",
-        "error",
-        "/url",
-        "type 'https://mcp.example.com/mcp'",
-    ),
-    (CURSOR, {"servers": {"a": {"url": URL}}}, "CFG042", "error", "", 'rename servers to "mcpServers"'),
-    (CURSOR, {"a": {"url": URL}}, "CFG042", "error", "", 'put them into {"mcpServers": ...}'),
-    (
-        CURSOR,
-        servers(command="npx -y @scope/server"),
-        "CFG054",
-        "error",
-        "/command",
-        '"command": "npx", "args": [...]',
-    ),
-    (
-        CURSOR,
-        servers(command="npx", args=["-y @scope/server"]),
-        "CFG054",
-        "warning",
-        "/args/0",
-        "two strings",
-    ),
-    (
-        CURSOR,
-        servers(command="npx", args=["-y", "server", "&&", "x"]),
-        "CFG055",
-        "warning",
-        "/args/2",
-        "start a shell",
-    ),
-    (CURSOR, servers(command="cd /srv && ./server"), "CFG055", "error", "/command", '"args": ["-c", "..."]'),
-    (CURSOR, servers(command="node", args=["~/server.js"]), "CFG055", "warning", "/args/0", "the whole path"),
-    (
-        CURSOR,
-        servers(command="node", args=["$HOME/server.js"]),
-        "CFG055",
-        "warning",
-        "/args/0",
-        "the whole path",
-    ),
-    (CURSOR, servers(command="$HOME/bin/server"), "CFG055", "error", "/command", "the whole path"),
-    (CURSOR, servers(command="C:\tools\new.exe"), "CFG056", "error", "/command", "double every backslash"),
-    (DESKTOP, servers(command="./server"), "CFG067", "warning", "/command", "the whole path"),
-    (DESKTOP, servers(command="~/bin/server"), "CFG055", "error", "/command", "the whole path"),
-    (DESKTOP, servers(url=URL), "CFG064", "error", "/url", "mcp-remote"),
-    (
-        DESKTOP,
-        servers(command="npx", env={"KEY": "${KEY}"}),
-        "CFG016",
-        "warning",
-        "/env/KEY",
-        "write the value itself",
-    ),
-    (
-        DESKTOP,
-        servers(command="npx", args="-y server"),
-        "CFG054",
-        "error",
-        "/args",
-        "one string for each word",
-    ),
-    (DESKTOP, servers(command="npx", env={"PORT": 8080}), "CFG019", "warning", "/env/PORT", "double quotes"),
-    (
-        DESKTOP,
-        servers(command="npx", args=["mcp-remote", "http://10.0.0.5/mcp"]),
-        "CFG045",
-        "error",
-        "/args/1",
-        "--allow-http",
-    ),
-    (
-        DESKTOP,
-        servers(command="npx", args=["mcp-remote", URL, "--header", "Authorization"]),
-        "CFG004",
-        "error",
-        "/args/3",
-        "Authorization:${AUTH}",
-    ),
-    (
-        DESKTOP,
-        servers(command="npx", args=["mcp-remote", URL, "--header", "Authorization:${A}"]),
-        "CFG003",
-        "warning",
-        "/args/3",
-        'add "A" to env',
-    ),
-    (CODE, servers(url=URL), "CFG066", "error", "", 'add "type": "http"'),
-    (CODE, servers(type="streamableHttp", url=URL), "CFG048", "error", "/type", 'write "streamable-http"'),
-    (CODE, servers(type="websocket", url=URL), "CFG048", "error", "/type", 'write "ws"'),
-    (CODE, servers(type="ws", url=URL), "CFG064", "error", "/type", "cannot be diagnosed"),
-    (CODE, servers(type="stdio", url=URL), "CFG019", "error", "", 'add "command"'),
-    (CODE, servers(type="http", command="x"), "CFG019", "error", "", 'add "url"'),
-    (CODE, servers(type="http", url=URL, command="x"), "CFG047", "warning", "", "remove command"),
-    (CODE, servers(), "CFG019", "error", "", "add command or url"),
-    (CODE, remote(timeout=30), "CFG053", "warning", "/timeout", "write 30000"),
-    (CODE, remote(timeout="30s"), "CFG053", "warning", "/timeout", "write a number"),
-    (
-        CODE,
-        remote(headers={"Authorization": f"Bearer Bearer {CANARY}"}),
-        "CFG050",
-        "error",
-        "/headers/Authorization",
-        "Bearer once",
-    ),
-    (
-        CODE,
-        remote(headers={"Authorization": f'Bearer "{CANARY}"'}),
-        "CFG050",
-        "error",
-        "/headers/Authorization",
-        "inner quotes",
-    ),
-    (
-        CODE,
-        remote(headers={"Authorization": f"Bearer {CANARY}\n"}),
-        "CFG007",
-        "warning",
-        "/headers/Authorization",
-        "remove it",
-    ),
-    (
-        CODE,
-        remote(headers={"Authorization": f"Bearer {CANARY}\nx"}),
-        "CFG007",
-        "error",
-        "/headers/Authorization",
-        "one line",
-    ),
-    (
-        CODE,
-        remote(headers={"Authorization:": f"Bearer {CANARY}"}),
-        "CFG004",
-        "error",
-        "/headers/Authorization:",
-        '"Authorization"',
-    ),
-    (
-        CODE,
-        remote(headers={"X-Key": CANARY, "x-key": CANARY}),
-        "CFG004",
-        "warning",
-        "/headers/x-key",
-        "keep one",
-    ),
-    (CODE, remote(headers=[CANARY]), "CFG019", "error", "/headers", "names and values"),
-    (CODE, remote(headers={"X-Key": [CANARY]}), "CFG019", "error", "/headers/X-Key", "write a string"),
-    (CODE, servers(type="http", url=f"{URL}?api_key={CANARY}"), "CFG046", "warning", "/url", "in a header"),
-    (
-        CODE,
-        servers(type="http", url="http://mcp.example.com/mcp", **TOKEN),
-        "CFG051",
-        "warning",
-        "/url",
-        "https://",
-    ),
-    (CODE, {"mcpServers": {"": {"type": "http", "url": URL}}}, "CFG060", "error", "", "give it one"),
-    (CODE, {"mcpServers": {"a": URL}}, "CFG019", "error", "", "write {...}"),
-    (".claude/mcp.json", remote(), "CFG043", "error", "", "move the entry to ~/.claude.json, .mcp.json"),
-    (".claude/settings.json", remote(), "CFG043", "error", "", "move the entry to"),
-    (VSCODE, servers(url=URL), "CFG042", "error", "", 'rename mcpServers to "servers"'),
-    (
-        VSCODE,
-        {"servers": {"a": {"url": URL, "headers": {"A": "${input:k}"}}}},
-        "CFG057",
-        "error",
-        "/headers/A",
-        '"inputs"',
-    ),
-    (COPILOT, servers(type="remote", url=URL), "CFG048", "error", "/type", 'write "http"'),
-    (WINDSURF, servers(url=URL), "CFG049", "error", "/url", "rename it to serverUrl"),
-    (ANTIGRAVITY, servers(httpUrl=URL), "CFG049", "error", "/httpUrl", "rename it to serverUrl"),
-    (CLINE, servers(type="http-stream", url=URL), "CFG048", "error", "/type", 'write "http"'),
-    (CLINE, servers(url=URL, timeout=60000), "CFG053", "warning", "/timeout", "write 60 "),
-    (ZED, servers(url=URL), "CFG042", "error", "", 'rename mcpServers to "context_servers"'),
-    (
-        ZED,
-        {"context_servers": {"a": {"url": URL, "headers": {"A": "${env:T}"}}}},
-        "CFG016",
-        "error",
-        "/headers/A",
-        "the value itself",
-    ),
-    (GEMINI, servers(httpUrl=URL, timeout=30), "CFG053", "warning", "/timeout", "write 30000"),
-    (
-        GEMINI,
-        servers(url=URL, headers={"Authorization": "Bearer {env:T}"}),
-        "CFG016",
-        "error",
-        "/headers/Authorization",
-        "fills in",
-    ),
-    (
-        CODEX,
-        f'[mcp_servers.a]\nurl = "{URL}"\nbearer_token = "{CANARY}"\n',
-        "CFG049",
-        "error",
-        "/bearer_token",
-        "bearer_token_env_var",
-    ),
-    (
-        CODEX,
-        f'[mcp_servers.a]\nurl = "{URL}"\nbearer_token_env_var = "ghp_{CANARY}{CANARY}"\n',
-        "CFG009",
-        "error",
-        "/bearer_token_env_var",
-        "name of that",
-    ),
-    (
-        CODEX,
-        f'[mcp_servers.a]\nurl = "{URL}"\nbearer_token_env_var = "NOPE"\n',
-        "CFG003",
-        "warning",
-        "/bearer_token_env_var",
-        "export NOPE=",
-    ),
-    (
-        CODEX,
-        f'[mcp_servers.a]\nurl = "{URL}"\nstartup_timeout_sec = 20000\n',
-        "CFG053",
-        "warning",
-        "/startup_timeout_sec",
-        "write 20 ",
-    ),
-    (CODEX, f'[mcpServers.a]\nurl = "{URL}"\n', "CFG042", "error", "", "mcp_servers"),
-    (VIBE, f'[[mcp_servers]]\nname = "a"\nurl = "{URL}"\n', "CFG066", "error", "", 'transport = "http"'),
-    (
-        VIBE,
-        f'[[mcp_servers]]\nname = "a"\ntransport = "sse"\nurl = "{URL}"\n',
-        "CFG048",
-        "error",
-        "/transport",
-        "write",
-    ),
-    (
-        LIBRE,
-        f"mcpServers:\n  a:\n    type: streamable_http\n    url: {URL}\n",
-        "CFG048",
-        "error",
-        "/type",
-        '"streamable-http"',
-    ),
-    (
-        LIBRE,
-        f"mcpServers:\n  a:\n    url: {URL}\n"
-        "    headers:\n      Authorization: Bearer ${{ secrets.T }}\n",
-        "CFG016",
-        "error",
-        "/headers/Authorization",
-        "fills in",
-    ),
-    (CONTINUE, f"mcpServers:\n  - url: {URL}\n", "CFG060", "error", "", "give it one"),
-    (
-        CONTINUE,
-        f"mcpServers:\n  - name: a\n    url: {URL}\n    apiKey: Bearer {CANARY}\n",
-        "CFG050",
-        "error",
-        "/apiKey",
-        "adds Bearer itself",
-    ),
-    (
-        OPENCODE,
-        {"mcp": {"a": {"type": "remote", "url": URL, "timeout": 5}}},
-        "CFG053",
-        "warning",
-        "/timeout",
-        "write 5000",
-    ),
-    (
-        OPENCODE,
-        {"mcp": {"a": {"type": "local", "command": "npx server"}}},
-        "CFG054",
-        "error",
-        "/command",
-        "one string for each word",
-    ),
-    (OPENCODE, {"mcp": {"a": {"url": URL}}}, "CFG066", "error", "", '"type": "remote"'),
-    (OPENCODE, servers(type="http", url=URL), "CFG042", "error", "", 'rename mcpServers to "mcp"'),
-    (
-        GOOSE,
-        f"extensions:\n  a:\n    type: http\n    uri: {URL}\n",
-        "CFG048",
-        "error",
-        "/type",
-        '"streamable_http"',
-    ),
-    (
-        GOOSE,
-        f"extensions:\n  a:\n    type: streamable_http\n    url: {URL}\n",
-        "CFG019",
-        "error",
-        "",
-        'add "uri"',
-    ),
-    (
-        "fastmcp.json",
-        servers(transport="streamable_http", url=URL),
-        "CFG048",
-        "error",
-        "/transport",
-        '"http"',
-    ),
-    ("langchain", {"a": {"url": URL}}, "CFG066", "error", "", '"transport": "streamable_http"'),
-    (
-        "pydantic-ai",
-        servers(url=URL, headers={"A": "${NOPE}"}),
-        "CFG003",
-        "warning",
-        "/headers/A",
-        "does not use the entry",
-    ),
-    ("openai-responses", {"tools": [{"type": "mcp", "server_label": "a"}]}, "CFG019", "error", "", "add"),
-    (
-        "anthropic-messages",
-        {"mcp_servers": [{"type": "url", "name": "a", "url": "http://localhost:1/mcp"}]},
-        "CFG044",
-        "error",
-        "/url",
-        "TLS",
-    ),
-    (
-        "server-json",
-        {"packages": [{"registryType": "cargo", "identifier": "x"}]},
-        "CFG064",
-        "error",
-        "/registryType",
-        "npm",
-    ),
-    ("mcp-servers", servers(command=["npx"], args=[7]), "CFG019", "error", "/args/0", "double quotes"),
+WRONG = [
+    pytest.param(
+        *(case[name] for name in ("file", "content", "code", "severity", "pointer", "hint")),
+        id=f"{number}-{case['code']}-{case['file']}",
+    )
+    for number, case in enumerate(
+        tomllib.loads((Path(__file__).parent / "invalid.toml").read_text(encoding="utf-8"))["case"]
+    )
 ]
+"""File or dialect, its text, the finding, where, and what it says to write."""
 
 
 @pytest.mark.parametrize(("file", "content", "code", "severity", "pointer", "hint"), WRONG)
@@ -468,7 +87,7 @@ def test_every_dialect_has_an_invalid_file(tmp_path: Path) -> None:
     from diagnose.connector.dialects.rows import DIALECTS
 
     seen = set()
-    for file, content, *_ in WRONG:
+    for file, content, *_ in (case.values for case in WRONG):
         asked = {} if "." in file else {"dialect": file}
         seen |= {
             entry.client for entry in read(tmp_path, file if "." in file else "c.json", content, **asked)
@@ -477,7 +96,11 @@ def test_every_dialect_has_an_invalid_file(tmp_path: Path) -> None:
     assert {row.key for row in DIALECTS} == seen
 
 
-ERRORS = [case for case in WRONG if case[3] == "error" and "." in case[0] and case[2] != "CFG060"]
+ERRORS = [
+    case
+    for case in WRONG
+    if case.values[3] == "error" and "." in str(case.values[0]) and case.values[2] != "CFG060"
+]
 
 
 @pytest.mark.parametrize(("file", "content", "code", "severity", "pointer", "hint"), ERRORS)
