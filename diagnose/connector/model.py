@@ -6,7 +6,7 @@ for credentials, ``server.json`` of the MCP registry for transports.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,6 +17,7 @@ from diagnose.connector.address import Origin, origin_of, parse_endpoint, secret
 from diagnose.connector.credential import Applied, BasicCredential, Credential, NoCredential, header_safe
 from diagnose.connector.secret import Secret
 from diagnose.errors import UsageError
+from diagnose.redact import Redactor
 
 if TYPE_CHECKING:
     import mcp
@@ -57,6 +58,12 @@ class HttpTransport(_Part):
     def origin(self) -> Origin:
         return origin_of(self.url)
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        shown = Redactor()
+        shown.register(*secrets_in(self.url))
+        yield "type", self.type
+        yield "url", shown.text(self.url)
+
 
 class StdioTransport(_Part):
     """A process of this machine that speaks MCP over its standard streams.
@@ -68,7 +75,7 @@ class StdioTransport(_Part):
 
     type: Literal["stdio"] = "stdio"
     command: str = Field(min_length=1)
-    args: tuple[str, ...] = ()
+    args: tuple[str, ...] = Field(default=(), repr=False)  # people write keys into them
     env: Mapping[str, Secret] = {}
     cwd: str | None = None
     inherits: Literal["safe", "all"] = "safe"

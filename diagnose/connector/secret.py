@@ -13,8 +13,9 @@ from diagnose.errors import UsageError
 
 __all__ = ["Secret", "is_unfilled"]
 
-# A dollar before it makes it text, as in a compose file; a default is for a variable that is unset or empty.
-_REFERENCE = re.compile(r"(\$?)\$\{env:([^}]*?)(?::-([^}]*))?\}")
+# A default is for a variable that is unset or empty; the other form is a dollar that begins no reference.
+_REFERENCE = re.compile(r"\$\{(?:text:(\$)|env:([^}]*?)(?::-([^}]*))?)\}")
+_TAKEN_FOR_ONE = re.compile(r"\$(?=\{(?:env:|text:\$\}))")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What other programs fill in and this one does not: it would be sent as it stands (the server says 401).
 _UNFILLED = re.compile(
@@ -30,7 +31,7 @@ def is_unfilled(value: str) -> bool:
 class Secret:
     """A literal, or a template with references such as ``Bearer ${env:TOKEN}`` or ``${env:REGION:-eu}``.
 
-    ``$${env:NAME}`` stands for the text ``${env:NAME}``.
+    ``${text:$}`` stands for a dollar: ``${text:$}{env:NAME}`` is the text ``${env:NAME}``.
     It prints as its references or as ``***`` and never as its value; only :meth:`resolve` gives that.
     """
 
@@ -60,7 +61,7 @@ class Secret:
     @classmethod
     def escaped(cls, text: str) -> str:
         """``text`` as a part of a template that means just this text."""
-        return text.replace("${env:", "$${env:")
+        return _TAKEN_FOR_ONE.sub("${text:$}", text)
 
     def without(self, start: re.Pattern[str]) -> Secret | None:
         """The rest after what ``start`` matches at the beginning, or None where it does not match."""
@@ -75,9 +76,9 @@ class Secret:
         """The value. Raises UsageError CFG003 where a variable is unset or empty, CFG009 for a bad name."""
 
         def value(match: re.Match[str]) -> str:
-            text, name, default = match.groups()
-            if text:
-                return match.group()[1:]
+            dollar, name, default = match.groups()
+            if dollar:
+                return str(dollar)
             if not _NAME.fullmatch(name):
                 raise UsageError(
                     "CFG009",

@@ -47,14 +47,7 @@ def of_entry(entry: Entry, row: Dialect, *, is_read: bool, rooted: bool, twice: 
         what = f"{row.title} does not read this file"
         entry.note("CFG043", "error", what, f"move the entry to {others or _plain(right)}")
     elif not rooted:
-        wrapped = f'{{"{row.roots[0][0]}": ...}}' if not _root_of(entry) else json.dumps(row.roots[0][0])
-        there = f"the entries stand under {_root_of(entry)}" if _root_of(entry) else "the entries stand alone"
-        hint = f"rename {_root_of(entry)} to {wrapped}" if _root_of(entry) else f"put them into {wrapped}"
-        if entry.row.listed != row.listed:
-            shape = "a list" if row.listed else "names and entries"
-            hint += f", which holds {shape}"
-        what = f"{there}, and {row.title} reads {row.roots[0][0]}"
-        entry.note("CFG042", "error", what, hint, entry.at[:1] if _root_of(entry) else None)
+        _wrong_root(entry, row)
     if not entry.name.strip() and entry.row.name_field:
         entry.note("CFG060", "error", "the entry has no name", 'give it one, such as "docs"')
     elif twice:
@@ -67,6 +60,20 @@ def of_entry(entry: Entry, row: Dialect, *, is_read: bool, rooted: bool, twice: 
     if isinstance(entry.raw, dict) and getattr(holder, "twice", None) == entry.at[-1]:
         what = f"two entries are named {entry.name[:60]!r}, and the client keeps the last one"
         entry.note("CFG059", "warning", what, "give each its own name")
+
+
+def _wrong_root(entry: Entry, row: Dialect) -> None:
+    found, wanted = _root_of(entry), row.roots[0][0] if row.roots[0] else ""
+    if found and wanted:
+        what, hint = f"the entries stand under {found}", f"rename {found} to {json.dumps(wanted)}"
+    elif found:
+        what, hint = f"the entries stand under {found}", "leave out the key around them"
+    else:
+        what, hint = "the entries stand alone", f'put them into {{"{wanted}": ...}}'
+    if entry.row.listed != row.listed:
+        hint += f"; it takes {'a list' if row.listed else 'names with entries'}"
+    reads = f"reads {wanted}" if wanted else "takes them alone"
+    entry.note("CFG042", "error", f"{what}, and {row.title} {reads}", hint, entry.at[:1] if found else None)
 
 
 def _root_of(entry: Entry) -> str:

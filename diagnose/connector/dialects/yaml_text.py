@@ -54,7 +54,7 @@ def read(text: str, file: str) -> tuple[Any, dict[_Path, tuple[int, int]]]:
         mark = problem.problem_mark or problem.context_mark
         where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
         said = " ".join(part for part in (problem.context, problem.problem) if part)
-        tabbed = mark is not None and _TABBED.match(text.split("\n")[mark.line])
+        tabbed = mark is not None and _TABBED.match([*text.split("\n"), ""][mark.line])
         hint = "indent with spaces: YAML takes no tabs" if tabbed else _hint(said)
         raise _broken("the YAML is broken: " + _first_line(said), hint, where) from None
     except yaml.YAMLError as problem:

@@ -11,6 +11,7 @@ import pytest
 
 from diagnose.cli import main
 from diagnose.connector import Defined, Problem, load
+from diagnose.connector.dialects.rows import DIALECTS
 
 CANARY = "canaryX9f2b7c1d4e5a8b3"
 URL = "https://mcp.example.com/mcp"
@@ -54,44 +55,38 @@ def findings(found: tuple[Defined, ...]) -> list[Problem]:
     return [problem for entry in found for problem in entry.problems if problem.severity != "info"]
 
 
-WRONG = [
-    pytest.param(
-        *(case[name] for name in ("file", "content", "code", "severity", "pointer", "hint")),
-        id=f"{number}-{case['code']}-{case['file']}",
-    )
-    for number, case in enumerate(
-        tomllib.loads((Path(__file__).parent / "invalid.toml").read_text(encoding="utf-8"))["case"]
-    )
-]
-"""File or dialect, its text, the finding, where, and what it says to write."""
+WRONG: list[dict[str, str]] = tomllib.loads(
+    (Path(__file__).parent / "invalid.toml").read_text(encoding="utf-8")
+)["case"]
+"""A file or a dialect, its text, the one finding that it is, where, and what it says to write."""
 
 
-@pytest.mark.parametrize(("file", "content", "code", "severity", "pointer", "hint"), WRONG)
-def test_a_mistake_is_the_one_finding_of_its_entry(
-    file: str, content: Any, code: str, severity: str, pointer: str, hint: str, tmp_path: Path
-) -> None:
-    asked = {} if "." in file else {"dialect": file}
-    found = read(tmp_path, file if "." in file else "c.json", content, **asked)
+def label(case: dict[str, str]) -> str:
+    return f"{case['code']}-{case['file']}"
+
+
+def provoked(folder: Path, case: dict[str, str]) -> tuple[Defined, ...]:
+    named = "." in case["file"]
+    asked = {} if named else {"dialect": case["file"]}
+    return read(folder, case["file"] if named else "c.json", case["content"], **asked)
+
+
+@pytest.mark.parametrize("case", WRONG, ids=label)
+def test_a_mistake_is_the_one_finding_of_its_entry(case: dict[str, str], tmp_path: Path) -> None:
+    found = provoked(tmp_path, case)
     problem, *others = findings(found)
 
     assert [] == [str(other) for other in others]
-    assert (code, severity) == (problem.code, problem.severity)
-    assert problem.origin.pointer.endswith(pointer)
+    assert (case["code"], case["severity"]) == (problem.code, problem.severity)
+    assert problem.origin.pointer.endswith(case["pointer"])
     assert problem.origin.line is not None
-    assert hint in problem.hint
-    assert (severity != "error") == (found[0].connector is not None)
+    assert case["hint"] in problem.hint
+    assert (case["severity"] != "error") == (found[0].connector is not None)
     assert CANARY not in str(problem)
 
 
 def test_every_dialect_has_an_invalid_file(tmp_path: Path) -> None:
-    from diagnose.connector.dialects.rows import DIALECTS
-
-    seen = set()
-    for file, content, *_ in (case.values for case in WRONG):
-        asked = {} if "." in file else {"dialect": file}
-        seen |= {
-            entry.client for entry in read(tmp_path, file if "." in file else "c.json", content, **asked)
-        }
+    seen = {entry.client for case in WRONG for entry in provoked(tmp_path, case)}
 
     assert {row.key for row in DIALECTS} == seen
 
@@ -99,28 +94,21 @@ def test_every_dialect_has_an_invalid_file(tmp_path: Path) -> None:
 ERRORS = [
     case
     for case in WRONG
-    if case.values[3] == "error" and "." in str(case.values[0]) and case.values[2] != "CFG060"
+    if case["severity"] == "error" and "." in case["file"] and case["code"] != "CFG060"  # it has no name
 ]
 
 
-@pytest.mark.parametrize(("file", "content", "code", "severity", "pointer", "hint"), ERRORS)
+@pytest.mark.parametrize("case", ERRORS, ids=label)
 def test_a_run_on_the_name_ends_with_the_same_sentence(
-    file: str,
-    content: Any,
-    code: str,
-    severity: str,
-    pointer: str,
-    hint: str,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    case: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = written(tmp_path, file, content)
+    path = written(tmp_path, case["file"], case["content"])
     exit_code = main(["a", "--config", str(path)])
     printed = capsys.readouterr()
 
     assert 2 == exit_code
     assert "" == printed.out
-    assert printed.err.startswith(f"diagnose: {code} ")
+    assert printed.err.startswith(f"diagnose: {case['code']} ")
     assert 1 == printed.err.count("\n")
     assert f"{path}:" in printed.err
     assert CANARY not in printed.err
