@@ -72,6 +72,8 @@ class Dialect:
     """What a URL without a word means; None: such an entry is not used."""
     syntax: tuple[str, ...] = ()
     """Which spellings of a reference are filled in (``interpolation.SYNTAX``)."""
+    syntax_known: bool = True
+    """Whether it is known that the client fills in nothing else."""
     unset: Literal["literal", "empty", "refused"] = "literal"
     """What an unset variable becomes."""
     inherits: Literal["safe", "all"] = "safe"

@@ -126,6 +126,7 @@ EDITORS: tuple[Dialect, ...] = (
         words=TYPES,
         desktop=True,
         strict_words=False,
+        syntax_known=False,
         source="add-mcp 2.4.0",
     ),
     Dialect(
@@ -151,6 +152,7 @@ EDITORS: tuple[Dialect, ...] = (
         bare="sse",
         inherits="safe",
         desktop=True,
+        syntax_known=False,
         source="cline src/services/mcp/schemas.ts: a url without a type is SSE",
     ),
     Dialect(

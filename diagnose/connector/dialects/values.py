@@ -40,8 +40,8 @@ def template(
         hint = f"{entry.row.title} fills in {spelling}" if spelling else "write the value itself"
         entry.note(
             "CFG016",
-            "error" if sent else "warning",
-            f"{label} holds {_named(filled.left[0])}, which {entry.row.title} does not fill in",
+            "error" if sent and entry.row.syntax_known else "warning",
+            f"{label} holds {_named(filled.left[0])}, which {entry.row.title} {_does_not(entry)} fill in",
             f"{hint}; the placeholder is passed on as it stands",
             at,
         )
@@ -151,6 +151,10 @@ _UNSET: Mapping[str, str] = {
     "empty": "set it where {title} is started: export {name}=...; it passes an empty text on",
     "refused": "set it where {title} is started: export {name}=...; it does not use the entry without it",
 }
+
+
+def _does_not(entry: Entry) -> str:
+    return "does not" if entry.row.syntax_known else "is not known to"
 
 
 def is_token(name: str) -> bool:
