@@ -45,8 +45,8 @@ DIALECTS_HEAD = """
 
 *Bare URL* is what an entry with a URL and no word for its transport means. *Environment* is what a process
 gets beside its own `env`: `safe` is the short list of the official SDKs (PATH, HOME and the like), `all` is
-everything, each as the client itself has it: a desktop application has the PATH of the desktop and not that of
-the shell.
+everything, each as the client itself has it: a desktop application has the PATH of the desktop and not the
+shell's.
 
 | client | format | root key | words for the transport | bare URL | references | environment | source |
 |---|---|---|---|---|---|---|---|
@@ -84,8 +84,7 @@ def dialect(row: Dialect) -> str:
         f"{roots}{' (a list)' if row.listed else ''}",
         words,
         bare if "http" in row.carriers else "is refused",
-        ", ".join(f"`{spelling}`" for spelling in row.syntax)
-        or ("none" if row.syntax_known else "not known"),
+        ", ".join(f"`{spelling}`" for spelling in row.syntax) or unfilled,
         f"{row.inherits}{', desktop' if row.desktop else ''}" if "stdio" in row.carriers else "starts none",
         row.source,
     )

@@ -229,7 +229,7 @@ def _argv(entry: Entry, words: list[tuple[Any, Any]]) -> tuple[str, tuple[str, .
     args = tuple(
         template(entry, word, at, "an argument", sent=False, filled_later=later) for word, at in words[1:]
     )
-    return command, args
+    return Secret.escaped(command), args
 
 
 def _as_list(slot: Slot) -> str:
