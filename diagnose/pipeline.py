@@ -230,6 +230,8 @@ class Run:
         """The result of an earlier step, failed by what showed only now. Raises KeyError for a later step."""
         index = {done.id: place for place, done in enumerate(self.results)}[step_id]
         before = self.results[index]
+        if any(found.code == finding.code for found in before.findings):
+            return before  # two later steps may show the same fault
         shown = _printed(finding, self.ctx, _ruled_out(self.results[:index]))
         self.results[index] = before.model_copy(
             update={"status": "failed", "findings": [shown, *before.findings]}

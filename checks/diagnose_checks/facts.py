@@ -104,7 +104,8 @@ class AuthFacts(Facts):
     """How a client finds out how to log in, and what it would find.
 
     ``required`` is None where it cannot be told (a credential was accepted). ``candidates`` lists every URL
-    tried with its status.
+    tried with its status. ``registration`` says of each route to a client id whether it is open.
+    ``identity_provider`` is the product whose document ``metadata_url`` seems to be.
     """
 
     required: bool | None
@@ -117,6 +118,9 @@ class AuthFacts(Facts):
     metadata_url: str | None = None
     scopes: tuple[str, ...] | None = None
     registration: Mapping[str, bool] | None = None
+    can_connect: tuple[str, ...] | None = None
+    cannot_connect: tuple[str, ...] | None = None
+    identity_provider: str | None = None
     pkce: tuple[str, ...] | None = None
     candidates: tuple[Mapping[str, Any], ...] | None = None
     _resource_metadata: Mapping[str, Any] | None = None

@@ -10,7 +10,7 @@ from diagnose.context import Context
 from diagnose.version import VERSION
 from diagnose.wire.dial import Dialler
 from diagnose.wire.http_wire import HttpWire
-from diagnose.wire.rpc import LEGACY_VERSIONS, MODERN_VERSION, RpcReply, StreamableChannel
+from diagnose.wire.rpc import LEGACY_VERSIONS, MODERN_VERSION, RpcChannel, RpcReply, StreamableChannel
 from diagnose.wire.transport import StagedTransport
 from diagnose_checks.facts import TlsFacts
 
@@ -90,7 +90,7 @@ def initialize_params(protocol_version: str) -> dict[str, object]:
     }
 
 
-async def say_first(channel: StreamableChannel, *, step: str) -> RpcReply:
+async def say_first(channel: RpcChannel, *, step: str) -> RpcReply:
     """``server/discover`` on a modern channel, ``initialize`` on a legacy one. Raises ExchangeFailed."""
     if channel.era == "modern":
         return await channel.call("server/discover", step=step)

@@ -11,6 +11,7 @@ from diagnose.step import Evidence, Finding
 from diagnose_checks.challenge import Challenges
 from diagnose_checks.difference import difference
 from diagnose_checks.discovery_urls import canonical, resource_metadata_urls
+from diagnose_checks.endpoint_urls import judge_other_urls
 from diagnose_checks.metadata_fetch import Document, Reader
 
 __all__ = [
@@ -137,7 +138,7 @@ def judge_resource(document: Document, endpoint: str) -> list[Finding]:
                 exchange=document.exchange,
             )
         ]
-    return _resource(document, endpoint)
+    return [*_resource(document, endpoint), *judge_other_urls(document, "protected resource metadata")]
 
 
 def _member(document: Document, pointer: str, expected: str, observed: str) -> Evidence:
@@ -206,4 +207,6 @@ def _is_parent(resource: str, endpoint: str) -> bool:
         return False
     if (parent.scheme, parent.netloc) != (child.scheme, child.netloc) or parent.query:
         return False
+    if child.query and parent.path == child.path:
+        return True  # the SDKs compare origin and path, and leave the query out
     return child.path.startswith(parent.path.rstrip("/") + "/")

@@ -19,6 +19,7 @@ import httpx2
 from diagnose.connector.address import Origin, origin_of
 from diagnose.connector.credential import Applied
 from diagnose.records import record
+from diagnose.wire.dial import ProxyRefused
 from diagnose.wire.recorder import Recorded, Recorder
 from diagnose.wire.resolver import ResolutionFailed
 from diagnose.wire.sockets import ConnectFailed, WireStream, describe
@@ -31,6 +32,7 @@ FailureKind = Literal[
     "tcp",
     "tls",
     "tls-alert",
+    "proxy",
     "closed",
     "reset",
     "not-http",
@@ -307,6 +309,8 @@ class HttpWire:
             raise failed("dns", problem) from problem
         except ConnectFailed as problem:
             raise failed("tcp", problem) from problem
+        except ProxyRefused as problem:
+            raise failed("proxy", problem) from problem
         except (httpx2.NetworkError, httpx2.RemoteProtocolError, ssl.SSLError, OSError) as problem:
             raise failed(_kind(problem), problem) from problem
         finally:

@@ -18,6 +18,7 @@ from scenario_runs import run
 
 from diagnose import Connector
 from diagnose.connector.address import origin_of
+from diagnose.wire.reach import reach_of
 
 PATHS = st.lists(st.text("abcXYZ0-_~", min_size=1, max_size=6), max_size=4).map(
     lambda parts: "/".join(["", *parts])
@@ -185,6 +186,6 @@ def test_no_document_makes_a_judgement_raise(
     issuing = Document(url="https://as.example/x", outcome="found", detail="", value=server)
     connector = Connector(url="https://h.example/mcp")
     judge_resource(about, connector.url)
-    judge_server(issuing, "https://as.example", connector.origin, loopback=False)
+    judge_server(issuing, "https://as.example", connector.origin, reach_of(connector.origin, None))
     judge_registration(issuing, registration_routes(connector, server))
     judge_scopes(parse_challenges([challenge]), about, issuing)

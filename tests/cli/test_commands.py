@@ -138,6 +138,11 @@ def test_a_pasted_error_finds_the_page_that_knows_the_symptom(capsys: pytest.Cap
     assert "looks like CFG004" in printed
 
 
+def test_a_catch_all_message_lists_the_page_of_each_of_its_causes() -> None:
+    found = {one.page.code for one in candidates("Authorization with the MCP server failed")}
+    assert set() == {"TLS002", "HTTP012", "AUTH009", "AUTH010", "AUTH013", "AUTH015"} - found
+
+
 def test_every_symptom_finds_its_own_page_among_the_candidates() -> None:
     missed = [
         (code, symptom)
