@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 from diagnose.cli_target import Asked, NoConnector, readable, typed_connector
 from diagnose.cli_words import nearest, refuse
+from diagnose.display import display
 from diagnose.errors import UsageError
 
 if TYPE_CHECKING:
-    from diagnose.connector import Connector, NetworkSettings
+    from diagnose.connector import Connector, Defined, NetworkSettings
 
 __all__ = ["configured"]
 
@@ -23,31 +24,43 @@ def configured(target: str, file: str, asked: Asked) -> Connector:
 
     Raises UsageError, and NoConnector where none is meant.
     """
-    from diagnose.connector.file import load_file
+    from diagnose.connector import load
 
-    base, url = _chosen(target, file, load_file(file))
+    base, url = _chosen(target, file, load(file))
+    if url is None:
+        return base
     found = _amended(base, typed_connector(url, asked), asked)
     _check(found, base)
     return found
 
 
-def _chosen(target: str, file: str, known: tuple[Connector, ...]) -> tuple[Connector, str]:
-    """The connector that is meant, and the URL as it was typed or as the file has it."""
+def _chosen(target: str, file: str, known: tuple[Defined, ...]) -> tuple[Connector, str | None]:
+    """The connector that is meant, and the URL as it was typed or as the file has it; None for a process."""
     from diagnose.connector.address import parse_endpoint
 
     named = next((entry for entry in known if entry.name == target), None)
     if named is not None:
-        return named, named.url
+        found = _usable(named)
+        return found, found.url if found.stdio is None else None
     if "://" not in target:
         raise _nothing(f"no connector is named {target[:80]!r}", target, file, known)
     meant = _address(parse_endpoint(target).url)
-    matching = [entry for entry in known if _address(entry.url) == meant]
+    reached = [entry.connector for entry in known if entry.connector and entry.connector.stdio is None]
+    matching = [connector for connector in reached if _address(connector.url) == meant]
     if not matching:
         raise _nothing("no connector has this URL", target, file, known)
     if len(matching) > 1:
         names = ", ".join(entry.name for entry in matching[:_SHOWN_NAMES])
         raise refuse(f"{len(matching)} connectors have this URL", f"name one of {names}", where=file)
     return matching[0], target
+
+
+def _usable(entry: Defined) -> Connector:
+    """The connector of a definition. Raises UsageError with the reason why it is none."""
+    if entry.connector is not None:
+        return entry.connector
+    assert entry.reason is not None  # one of the two is always there
+    raise entry.reason.as_error()
 
 
 def _address(url: str) -> tuple[Any, str, str]:
@@ -58,12 +71,13 @@ def _address(url: str) -> tuple[Any, str, str]:
     return origin_of(url), parts.path, parts.query
 
 
-def _nothing(what: str, target: str, file: str, known: tuple[Connector, ...]) -> NoConnector:
-    names = [entry.name for entry in known]
+def _nothing(what: str, target: str, file: str, known: tuple[Defined, ...]) -> NoConnector:
+    names = [str(display(entry.name)) for entry in known]
     close = nearest(target, names) if "://" not in target else None
     meant = f"did you mean {close}? " if close else ""
     rest = ", ..." if len(names) > _SHOWN_NAMES else ""
-    hint = f"{meant}the file has {', '.join(names[:_SHOWN_NAMES])}{rest}"
+    has = f"{', '.join(names[:_SHOWN_NAMES])}{rest}" if names else "none"
+    hint = f"{meant}the file has {has}"
     return NoConnector("CFG011", what, where=file, hint=hint)
 
 

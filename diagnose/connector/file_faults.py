@@ -57,7 +57,7 @@ def explained(problem: ValidationError, entry: Mapping[str, Any], place: Place) 
     faults.sort(key=lambda fault: fault["type"] != "extra_forbidden")
     kind, parts = faults[0]["type"], list(faults[0]["loc"])
     # The loc of a union has the chosen member in it, which is not in the document.
-    if parts[:1] == ["credential"] and len(parts) > 1:
+    if parts[:1] in (["credential"], ["transport"]) and len(parts) > 1:
         del parts[1]
     if kind == "extra_forbidden":
         return _unknown(entry, place, parts)

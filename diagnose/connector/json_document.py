@@ -19,7 +19,7 @@ from typing import Any
 
 from diagnose.errors import UsageError
 
-__all__ = ["LIMIT", "Place", "kind_of", "read"]
+__all__ = ["LIMIT", "Place", "content_of", "decoded", "kind_of", "parsed", "read", "syntax_fault"]
 
 LIMIT = 1024 * 1024
 """Bytes; above this a file is not looked at."""
@@ -63,7 +63,7 @@ def _escaped(part: str | int) -> str:
 class _Twice(dict[str, Any]):
     """An object in which one name stands twice."""
 
-    name = ""
+    twice = ""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -72,36 +72,46 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         return made
     twice = _Twice(made)
     times = Counter(name for name, _ in pairs)
-    twice.name = next(name for name, count in times.items() if count > 1)
+    twice.twice = next(name for name, count in times.items() if count > 1)
     return twice
 
 
 def read(path: Path) -> Any:
     """The document in a file. Raises UsageError CFG017 for its syntax, CFG018 where it cannot be read."""
-    text = _decoded(_content(path), str(path))
+    document = parsed(decoded(content_of(path, LIMIT), str(path)), str(path))
+    _refuse_ambiguous(document, Place(str(path)))
+    return document
+
+
+def parsed(text: str, file: str) -> Any:
+    """The document in ``text``; an object in which a name stands twice is a ``dict`` with its ``twice``.
+
+    Raises UsageError CFG017 with line, column and the probable mistake.
+    """
     try:
-        document = json.loads(text, object_pairs_hook=_object)
+        return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as problem:
         message = re.sub(r"( starting)? at$", "", problem.msg)
         what = f"the JSON is broken: {message[:1].lower()}{message[1:]}"
         place = _at_the_comma(text, problem.pos)
         hint = "remove this comma" if text[place : place + 1] == "," else _correction(text, problem)
-        raise _broken(str(path), text, place, what, hint) from None
+        raise _broken(file, text, place, what, hint) from None
     except RecursionError:
-        raise _syntax("the JSON is nested too deeply", "write it flatter", str(path)) from None
+        raise syntax_fault("the JSON is nested too deeply", "write it flatter", file) from None
     except ValueError:  # int() refuses what would take it minutes
-        raise _syntax("a number has too many digits", "shorten it", str(path)) from None
-    _refuse_ambiguous(document, Place(str(path)))
-    return document
+        raise syntax_fault("a number has too many digits", "shorten it", file) from None
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path, limit: int) -> bytes:
+    """The bytes of a regular file of at most ``limit`` bytes. Raises UsageError CFG018."""
     # Without O_NONBLOCK a named pipe that nobody writes to would hold us here for ever.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags)
     except (OSError, ValueError) as problem:
         reason = os.strerror(problem.errno or 0) if isinstance(problem, OSError) else "a NUL in its name"
+        if isinstance(problem, FileNotFoundError) and path.is_symlink():
+            reason = "it is a link, and what it points to does not exist"
         raise _unreadable(f"cannot be read: {reason.lower()}", str(path)) from None
     try:
         mode = os.fstat(descriptor).st_mode
@@ -109,38 +119,40 @@ def _content(path: Path) -> bytes:
             kind = "a directory" if stat.S_ISDIR(mode) else "no regular file"
             raise _unreadable(f"is {kind}", str(path))
         with open(descriptor, "rb", closefd=False) as stream:
-            content = stream.read(LIMIT + 1)
+            content = stream.read(limit + 1)
     except OSError as problem:
         raise _unreadable(f"cannot be read: {str(problem.strerror).lower()}", str(path)) from None
     finally:
         os.close(descriptor)
-    if len(content) > LIMIT:
-        raise _unreadable(f"is larger than {LIMIT // 1024} KiB", str(path))
+    if len(content) > limit:
+        raise _unreadable(f"is larger than {limit // 1024} KiB", str(path))
     return content
 
 
 def _unreadable(what: str, file: str) -> UsageError:
-    hint = "name a JSON file that this user may read"
+    hint = "name a file of connectors that this user may read"
     return UsageError("CFG018", f"the connector file {what}", where=file, hint=hint)
 
 
-def _decoded(content: bytes, file: str) -> str:
+def decoded(content: bytes, file: str) -> str:
+    """The text of a file, without a byte order mark. Raises UsageError CFG017."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         line = content.count(b"\n", 0, problem.start) + 1
         column = problem.start - content.rfind(b"\n", 0, problem.start)
-        raise _syntax("the file is no UTF-8", "save it as UTF-8", f"{file}:{line}:{column}") from None
+        raise syntax_fault("the file is no UTF-8", "save it as UTF-8", f"{file}:{line}:{column}") from None
 
 
-def _syntax(what: str, hint: str, where: str) -> UsageError:
+def syntax_fault(what: str, hint: str, where: str) -> UsageError:
+    """Broken JSON, in the words of a UsageError."""
     return UsageError("CFG017", what, where=where, hint=hint)
 
 
 def _broken(file: str, text: str, position: int, what: str, hint: str) -> UsageError:
     line = text.count("\n", 0, position) + 1
     column = position - text.rfind("\n", 0, position)
-    return _syntax(what, hint, f"{file}:{line}:{column}")
+    return syntax_fault(what, hint, f"{file}:{line}:{column}")
 
 
 _MISTAKES: tuple[tuple[re.Pattern[str], re.Pattern[str], str], ...] = tuple(
@@ -190,11 +202,11 @@ def _correction(text: str, problem: json.JSONDecodeError) -> str:
 def _refuse_ambiguous(document: Any, top: Place) -> None:
     for place, value in _walk(document, top):
         if isinstance(value, _Twice):
-            where = str(place.down(value.name))
-            raise _syntax("a name stands twice in one object", "remove one of the two", where)
+            where = str(place.down(value.twice))
+            raise syntax_fault("a name stands twice in one object", "remove one of the two", where)
         if isinstance(value, float) and not math.isfinite(value):
             hint = "write a number, or the word in double quotes"
-            raise _syntax("NaN and Infinity are no JSON numbers", hint, str(place))
+            raise syntax_fault("NaN and Infinity are no JSON numbers", hint, str(place))
 
 
 def _walk(document: Any, top: Place) -> Iterator[tuple[Place, Any]]:

@@ -6,22 +6,31 @@ for credentials, ``server.json`` of the MCP registry for transports.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from diagnose.connector.address import Origin, origin_of, parse_endpoint, secrets_in
 from diagnose.connector.credential import Applied, BasicCredential, Credential, NoCredential, header_safe
 from diagnose.connector.secret import Secret
 from diagnose.errors import UsageError
+from diagnose.redact import Redactor
 
 if TYPE_CHECKING:
     import mcp
 
-__all__ = ["Connector", "HttpTransport", "NetworkSettings", "SampleCall", "Source", "ToolPolicy"]
+__all__ = [
+    "Connector",
+    "HttpTransport",
+    "NetworkSettings",
+    "SampleCall",
+    "Source",
+    "StdioTransport",
+    "ToolPolicy",
+]
 
 _RESERVED = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
@@ -48,6 +57,33 @@ class HttpTransport(_Part):
     @property
     def origin(self) -> Origin:
         return origin_of(self.url)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        shown = Redactor()
+        shown.register(*secrets_in(self.url))
+        yield "type", self.type
+        yield "url", shown.text(self.url)
+
+
+class StdioTransport(_Part):
+    """A process of this machine that speaks MCP over its standard streams.
+
+    ``command`` and ``args`` are an argument vector and never a shell's line; references in ``args``, ``env``
+    and ``cwd`` are filled in when the process is started. ``inherits`` says what of the environment it gets
+    beside ``env``: ``safe`` is the short list that the official SDKs pass on, ``all`` everything.
+    """
+
+    type: Literal["stdio"] = "stdio"
+    command: str = Field(min_length=1)
+    args: tuple[str, ...] = Field(default=(), repr=False)  # people write keys into them
+    env: Mapping[str, Secret] = {}
+    cwd: str | None = None
+    inherits: Literal["safe", "all"] = "safe"
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """The argument vector as it is written, references not filled in."""
+        return (self.command, *self.args)
 
 
 class ToolPolicy(_Part):
@@ -94,6 +130,11 @@ class Source(_Part):
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
+def _carrier(transport: Any) -> str:
+    given = transport if isinstance(transport, Mapping) else {"type": getattr(transport, "type", None)}
+    return "stdio" if given.get("type") == "stdio" else "http"
+
+
 class Connector(_Part):
     """A named way to reach one MCP server: transport, headers, credential, tool policy, network.
 
@@ -102,7 +143,10 @@ class Connector(_Part):
     """
 
     name: str = Field(min_length=1)
-    transport: Annotated[HttpTransport, Field()]
+    transport: Annotated[
+        Annotated[HttpTransport, Tag("http")] | Annotated[StdioTransport, Tag("stdio")],
+        Discriminator(_carrier),
+    ]
     headers: Mapping[str, Secret] = {}
     credential: Credential = NoCredential()
     tools: ToolPolicy = ToolPolicy()
@@ -133,7 +177,7 @@ class Connector(_Part):
             *,
             url: str = ...,
             name: str = ...,
-            transport: HttpTransport = ...,
+            transport: HttpTransport | StdioTransport = ...,
             headers: Mapping[str, Secret | str] = ...,
             credential: Any = ...,
             tools: ToolPolicy = ...,
@@ -156,12 +200,25 @@ class Connector(_Part):
         return value
 
     @property
+    def stdio(self) -> StdioTransport | None:
+        """The process that serves it, or None where it is reached over HTTP."""
+        return self.transport if isinstance(self.transport, StdioTransport) else None
+
+    @property
     def url(self) -> str:
-        return self.transport.url
+        """The URL of the endpoint. Raises TypeError for a process, which has none."""
+        return self._http.url
 
     @property
     def origin(self) -> Origin:
-        return self.transport.origin
+        """The origin of the endpoint. Raises TypeError for a process, which has none."""
+        return self._http.origin
+
+    @property
+    def _http(self) -> HttpTransport:
+        if isinstance(self.transport, StdioTransport):
+            raise TypeError(f"the connector {self.name} starts a process and has no URL")
+        return self.transport
 
     def plain_headers(self, environ: Mapping[str, str]) -> dict[str, str]:
         """The connector's own headers, resolved. Raises UsageError."""
@@ -175,7 +232,7 @@ class Connector(_Part):
 
         This is the only function that lets a credential out. Raises UsageError for an unset reference.
         """
-        if origin_of(url) != self.origin:
+        if self.stdio is not None or origin_of(url) != self.origin:
             return Applied()
         applied = self.credential.apply(environ)
         headers = {**self.plain_headers(environ), **applied.headers}
@@ -183,23 +240,28 @@ class Connector(_Part):
 
     def secrets(self, environ: Mapping[str, str]) -> tuple[str, ...]:
         """Every resolved value that must not be printed. Raises UsageError."""
+        if self.stdio is not None:
+            return tuple(
+                value.resolve(environ, where=f"env {name}")
+                for name, value in self.stdio.env.items()
+                if _is_secret(name, value)
+            )
         applied = self.credential.apply(environ)
         return (
             *secrets_in(self.url),
             *applied.secrets(),
-            *(value for name, value in self.plain_headers(environ).items() if self._is_secret(name)),
+            *(
+                value
+                for name, value in self.plain_headers(environ).items()
+                if _is_secret(name, self.headers[name])
+            ),
             *self.credential.kept_secrets(environ),
         )
 
     @property
     def secret_headers(self) -> tuple[str, ...]:
         """The names of the connector's own headers that hold a secret."""
-        return tuple(name for name in self.headers if self._is_secret(name))
-
-    def _is_secret(self, name: str) -> bool:
-        # A header is a secret when it says so or when its value was not written in the open.
-        marked = ("authorization", "cookie", "key", "token", "secret", "password", "credential", "session")
-        return bool(self.headers[name].references) or any(word in name.lower() for word in marked)
+        return tuple(name for name, value in self.headers.items() if _is_secret(name, value))
 
     def connect(self) -> AbstractAsyncContextManager[mcp.Client]:
         """Open the production session with the official SDK: same URL, headers, trust, proxy, credential.
@@ -210,3 +272,9 @@ class Connector(_Part):
         from diagnose.connector.runtime import open_session
 
         return open_session(self)
+
+
+def _is_secret(name: str, value: Secret) -> bool:
+    # A header or a variable is a secret when it says so or when its value was not written in the open.
+    marked = ("authorization", "cookie", "key", "token", "secret", "password", "credential", "session")
+    return bool(value.references) or any(word in name.lower() for word in marked)

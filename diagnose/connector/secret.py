@@ -13,7 +13,9 @@ from diagnose.errors import UsageError
 
 __all__ = ["Secret", "is_unfilled"]
 
-_REFERENCE = re.compile(r"\$\{env:([^}]*)\}")
+# A default is for a variable that is unset or empty; the other form is a dollar that begins no reference.
+_REFERENCE = re.compile(r"\$\{(?:text:(\$)|env:([^}]*?)(?::-([^}]*))?)\}")
+_TAKEN_FOR_ONE = re.compile(r"\$(?=\{(?:env:|text:\$\}))")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What other programs fill in and this one does not: it would be sent as it stands (the server says 401).
 _UNFILLED = re.compile(
@@ -27,8 +29,9 @@ def is_unfilled(value: str) -> bool:
 
 
 class Secret:
-    """A literal, or a template with references such as ``Bearer ${env:TOKEN}``.
+    """A literal, or a template with references such as ``Bearer ${env:TOKEN}`` or ``${env:REGION:-eu}``.
 
+    ``${text:$}`` stands for a dollar: ``${text:$}{env:NAME}`` is the text ``${env:NAME}``.
     It prints as its references or as ``***`` and never as its value; only :meth:`resolve` gives that.
     """
 
@@ -51,13 +54,31 @@ class Secret:
     @property
     def references(self) -> tuple[str, ...]:
         """The names of the environment variables that the template refers to."""
-        return () if self._fixed else tuple(_REFERENCE.findall(self._template))
+        if self._fixed:
+            return ()
+        return tuple(match.group(2) for match in _REFERENCE.finditer(self._template) if not match.group(1))
+
+    @classmethod
+    def escaped(cls, text: str) -> str:
+        """``text`` as a part of a template that means just this text."""
+        return _TAKEN_FOR_ONE.sub("${text:$}", text)
+
+    def without(self, start: re.Pattern[str]) -> Secret | None:
+        """The rest after what ``start`` matches at the beginning, or None where it does not match."""
+        match = start.match(self._template)
+        if match is None:
+            return None
+        rest = Secret(self._template[match.end() :])
+        rest._fixed = self._fixed
+        return rest
 
     def resolve(self, environ: Mapping[str, str], *, where: str) -> str:
         """The value. Raises UsageError CFG003 where a variable is unset or empty, CFG009 for a bad name."""
 
         def value(match: re.Match[str]) -> str:
-            name = match.group(1)
+            dollar, name, default = match.groups()
+            if dollar:
+                return str(dollar)
             if not _NAME.fullmatch(name):
                 raise UsageError(
                     "CFG009",
@@ -66,6 +87,8 @@ class Secret:
                     hint="write it as ${env:NAME} with letters, digits and underscores",
                 )
             if not environ.get(name):
+                if default is not None:
+                    return str(default)
                 state = "is empty" if name in environ else "is not set"
                 raise UsageError(
                     "CFG003",
@@ -79,8 +102,13 @@ class Secret:
 
     def __str__(self) -> str:
         # Only a template that is nothing but a reference and a scheme word may be shown as it is.
+        def shown(match: re.Match[str]) -> str:
+            return match.group() if match.group(3) is None else f"${{env:{match.group(2)}:-***}}"
+
         bare = _REFERENCE.sub("", self._template).strip()
-        return self._template if self.references and bare in ("", "Bearer", "Basic", "Token") else "***"
+        if not self.references or bare not in ("", "Bearer", "Basic", "Token"):
+            return "***"
+        return _REFERENCE.sub(shown, self._template)
 
     def __repr__(self) -> str:
         return f"Secret({str(self)!r})"

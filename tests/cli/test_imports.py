@@ -9,7 +9,19 @@ import sys
 import pytest
 from diagnose_lab import Lab
 
-HEAVY = ("pydantic", "httpx2", "rich", "mcp", "textual", "jsonschema", "dns", "cryptography", "jwt", "anyio")
+HEAVY = (
+    "pydantic",
+    "httpx2",
+    "rich",
+    "mcp",
+    "textual",
+    "jsonschema",
+    "dns",
+    "cryptography",
+    "jwt",
+    "anyio",
+    "yaml",
+)
 PROGRAM = """
 import contextlib, io, json, sys
 from diagnose.cli import main
@@ -47,6 +59,15 @@ def loaded(*argv: str) -> tuple[int, list[str]]:
 )
 def test_help_and_the_catalogue_load_nothing_heavy(argv: list[str]) -> None:
     assert (0, []) == loaded(*argv)
+
+
+def test_the_dialects_are_loaded_when_a_file_is_asked_for() -> None:
+    program = "import sys, diagnose.connector; print([name for name in sys.modules if 'dialects' in name])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert "[]" == done.stdout.strip()
 
 
 @pytest.mark.parametrize("arguments", [["--json"], ["--format", "text"], ["--format", "sarif"]])

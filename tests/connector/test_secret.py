@@ -59,7 +59,7 @@ def test_a_variable_without_a_value_is_one_sentence_with_what_to_type(
     )
 
 
-@pytest.mark.parametrize("name", ["", " ", "A B", "1A", "A-B", "A:-default"])
+@pytest.mark.parametrize("name", ["", " ", "A B", "1A", "A-B"])
 def test_a_reference_without_a_usable_name_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match=r"CFG009 .*holds no variable name"):
         Secret(f"x${{env:{name}}}").resolve({name: "v"}, where="x")
@@ -99,3 +99,20 @@ def test_a_literal_follows_no_reference() -> None:
     assert "${env:HOME}" == written_by_a_server.resolve({"HOME": "/home/canary"}, where="access token")
     assert "***" == str(written_by_a_server)
     assert Secret("${env:HOME}") != written_by_a_server
+
+
+@pytest.mark.parametrize(("environ", "value"), [({}, "eu"), ({"REGION": ""}, "eu"), ({"REGION": "us"}, "us")])
+def test_a_default_is_for_a_variable_that_is_unset_or_empty(environ: dict[str, str], value: str) -> None:
+    assert value == Secret("${env:REGION:-eu}").resolve(environ, where="region")
+
+
+def test_a_default_is_not_shown() -> None:
+    assert "Bearer ${env:TOKEN:-***}" == str(Secret("Bearer ${env:TOKEN:-s3cret}"))
+
+
+@pytest.mark.parametrize("text", ["${env:HOME}", "$${env:HOME}", "${text:$}{env:HOME}", "pa$$word", "${env:"])
+def test_an_escaped_text_is_followed_nowhere(text: str) -> None:
+    made = Secret(Secret.escaped(text))
+
+    assert text == made.resolve({"HOME": "/root"}, where="text")
+    assert () == made.references

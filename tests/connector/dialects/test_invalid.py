@@ -1,0 +1,224 @@
+"""What people get wrong in the file of a client: the finding, the line, and what to write instead."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diagnose.cli import main
+from diagnose.connector import Defined, Problem, load
+from diagnose.connector.dialects.rows import DIALECTS
+
+CANARY = "canaryX9f2b7c1d4e5a8b3"
+URL = "https://mcp.example.com/mcp"
+
+CURSOR, CODE, DESKTOP = ".cursor/mcp.json", ".mcp.json", "claude_desktop_config.json"
+VSCODE, CODEX, LIBRE, CONTINUE = (
+    ".vscode/mcp.json",
+    ".codex/config.toml",
+    "librechat.yaml",
+    ".continue/config.yaml",
+)
+
+
+def servers(**entry: Any) -> dict[str, Any]:
+    return {"mcpServers": {"a": entry}}
+
+
+def remote(**entry: Any) -> dict[str, Any]:
+    return servers(type="http", url=URL, **entry)
+
+
+def written(folder: Path, name: str, content: Any) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        text = content if isinstance(content, str) else json.dumps(content, indent=1)
+        path.write_text(text, encoding="utf-8")
+    return path
+
+
+def read(folder: Path, name: str, content: Any, **options: Any) -> tuple[Defined, ...]:
+    environ = {"HOME": str(folder / "home"), **options.pop("environ", {})}
+    return load(
+        written(folder, name, content), environ=environ, platform=options.pop("platform", "linux"), **options
+    )
+
+
+def findings(found: tuple[Defined, ...]) -> list[Problem]:
+    return [problem for entry in found for problem in entry.problems if problem.severity != "info"]
+
+
+WRONG: list[dict[str, str]] = tomllib.loads(
+    (Path(__file__).parent / "invalid.toml").read_text(encoding="utf-8")
+)["case"]
+"""A file or a dialect, its text, the one finding that it is, where, and what it says to write."""
+
+
+def label(case: dict[str, str]) -> str:
+    return f"{case['code']}-{case['file']}"
+
+
+def provoked(folder: Path, case: dict[str, str]) -> tuple[Defined, ...]:
+    named = "." in case["file"]
+    asked = {} if named else {"dialect": case["file"]}
+    return read(folder, case["file"] if named else "c.json", case["content"], **asked)
+
+
+@pytest.mark.parametrize("case", WRONG, ids=label)
+def test_a_mistake_is_the_one_finding_of_its_entry(case: dict[str, str], tmp_path: Path) -> None:
+    found = provoked(tmp_path, case)
+    problem, *others = findings(found)
+
+    assert [] == [str(other) for other in others]
+    assert (case["code"], case["severity"]) == (problem.code, problem.severity)
+    assert problem.origin.pointer.endswith(case["pointer"])
+    assert problem.origin.line is not None
+    assert case["hint"] in problem.hint
+    assert (case["severity"] != "error") == (found[0].connector is not None)
+    assert CANARY not in str(problem)
+
+
+def test_every_dialect_has_an_invalid_file(tmp_path: Path) -> None:
+    seen = {entry.client for case in WRONG for entry in provoked(tmp_path, case)}
+
+    assert {row.key for row in DIALECTS} == seen
+
+
+ERRORS = [
+    case
+    for case in WRONG
+    if case["severity"] == "error" and "." in case["file"] and case["code"] != "CFG060"  # it has no name
+]
+
+
+@pytest.mark.parametrize("case", ERRORS, ids=label)
+def test_a_run_on_the_name_ends_with_the_same_sentence(
+    case: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, case["file"], case["content"])
+    exit_code = main(["a", "--config", str(path)])
+    printed = capsys.readouterr()
+
+    assert 2 == exit_code
+    assert "" == printed.out
+    assert printed.err.startswith(f"diagnose: {case['code']} ")
+    assert 1 == printed.err.count("\n")
+    assert f"{path}:" in printed.err
+    assert CANARY not in printed.err
+
+
+SYNTAX = [
+    (CODE, '{"mcpServers": {"a": {"url": "u"},}}', "CFG017", ":1:34", "remove this comma"),
+    (CODE, '{\n // no\n "mcpServers": {}}', "CFG017", ":2:2", "JSON has no comments"),
+    (CODE, "{'mcpServers': {}}", "CFG017", ":1:2", "double quotes instead of single"),
+    (CODE, "{mcpServers: {}}", "CFG017", ":1:2", "name in double quotes"),
+    (CODE, '{"a": 1\n "b": 2}', "CFG017", ":2:2", "a comma is missing"),
+    (CODE, "{“mcpServers”: {}}", "CFG017", ":1:2", "straight double quotes"),
+    (CODE, '{"mcpServers": {"a": {"command": "C:\\Users"}}}', "CFG017", ":1:37", "double the backslash"),
+    (CURSOR, '{"mcpServers": {"a": {"url": "u"},}}', "CFG017", ":1:34", "remove this comma"),
+    (VSCODE, '{"servers": {"a": {"url" "u"}}}', "CFG017", ":1:26", "colon"),
+    (LIBRE, "mcpServers:\n\ta: 1\n", "CFG040", ":2:1", "spaces"),
+    (LIBRE, "mcpServers:\n  a: b: c\n", "CFG040", ":2:7", "quote a value"),
+    (LIBRE, "a: 1\na: 2\n", "CFG040", ":2:1", "remove one of the two"),
+    (LIBRE, "a: &x [*x]\n", "CFG040", ":1:8", "write the value out"),
+    (LIBRE, "a: 1\n---\nb: 2\n", "CFG040", ":2:1", "remove what follows"),
+    (CODEX, 'a = "C:\\dir"', "CFG041", ":1:10", "single quotes"),
+    (CODEX, "a: 1", "CFG041", ":1:2", "no colon"),
+    (CODEX, "[a]\n[a]\n", "CFG041", ":2:3", "twice"),
+]
+
+
+@pytest.mark.parametrize(("file", "text", "code", "place", "hint"), SYNTAX)
+def test_a_fault_of_the_syntax_has_line_column_and_correction(
+    file: str, text: str, code: str, place: str, hint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, file, text)
+    exit_code = main(["a", "--config", str(path)])
+    sentence = capsys.readouterr().err
+
+    assert 2 == exit_code
+    assert sentence.startswith(f"diagnose: {code} ")
+    assert f"({path}{place})" in sentence
+    assert hint in sentence
+
+
+def test_a_mark_at_the_beginning_of_json_is_a_warning(tmp_path: Path) -> None:
+    found = read(tmp_path, CODE, b"\xef\xbb\xbf" + json.dumps(remote()).encode())
+
+    assert ["CFG063"] == [problem.code for problem in findings(found)]
+
+
+def test_a_comment_is_a_warning_where_the_client_is_not_proven_to_read_it(tmp_path: Path) -> None:
+    found = read(tmp_path, CURSOR, f'{{ // mine\n "mcpServers": {{"a": {{"url": "{URL}"}}}}}}')
+
+    (problem,) = findings(found)
+    assert ("CFG068", 1, 3) == (problem.code, problem.origin.line, problem.origin.column)
+
+
+def test_two_entries_of_one_name_are_a_warning(tmp_path: Path) -> None:
+    twice = f'{{"mcpServers": {{"a": {{"url": "{URL}"}}, "a": {{"url": "{URL}2"}}}}}}'
+    listed = f"mcpServers:\n  - name: a\n    url: {URL}\n  - name: a\n    url: {URL}\n"
+
+    assert ["CFG059"] == [problem.code for problem in findings(read(tmp_path, CURSOR, twice))]
+    assert ["CFG059", "CFG059"] == [problem.code for problem in findings(read(tmp_path, CONTINUE, listed))]
+
+
+def test_authorization_in_a_header_and_in_a_field_is_a_warning(tmp_path: Path) -> None:
+    both = 'bearer_token_env_var = "T"\nhttp_headers = { Authorization = "x y" }\n'
+    text = f'[mcp_servers.a]\nurl = "{URL}"\n{both}'
+    found = read(tmp_path, CODEX, text, environ={"T": "t0ken"})
+
+    assert ["CFG052"] == [problem.code for problem in findings(found)]
+
+
+def test_a_space_after_the_colon_is_a_warning_where_the_client_splits_there(tmp_path: Path) -> None:
+    entry = servers(command="npx", args=["mcp-remote", URL, "--header", "X-A: b"])
+
+    assert [] == findings(read(tmp_path, DESKTOP, entry))
+    assert ["CFG065"] == [p.code for p in findings(read(tmp_path, DESKTOP, entry, platform="win32"))]
+
+
+@pytest.mark.parametrize(
+    ("value", "code"), [('"quoted"', "CFG050"), ("Bearer x", "CFG050"), ("t0ken\n", "CFG007")]
+)
+def test_a_mistake_inside_a_variable_is_found_too(value: str, code: str, tmp_path: Path) -> None:
+    entry = remote(headers={"Authorization": "Bearer ${TOK}"})
+    found = read(tmp_path, CODE, entry, environ={"TOK": value})
+
+    assert {code} == {problem.code for problem in findings(found)}
+    assert "of the variable TOK" in findings(found)[0].what
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("package.json", {"name": "x", "version": "1.0.0", "dependencies": {}}, "CFG061"),
+        ("hello.json", '"hello"', "CFG061"),
+        ("binary.json", bytes(range(256)), "CFG017"),
+        ("empty.yaml", "", "CFG061"),
+    ],
+)
+def test_a_file_of_something_else_is_one_sentence(
+    name: str, content: Any, code: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, name, content)
+
+    assert 2 == main(["a", "--config", str(path)])
+    assert capsys.readouterr().err.startswith(f"diagnose: {code} ")
+
+
+def test_an_unknown_dialect_is_answered_with_those_there_are(tmp_path: Path) -> None:
+    from diagnose.errors import UsageError
+
+    with pytest.raises(UsageError) as caught:
+        load(written(tmp_path, "a.json", "{}"), dialect="emacs")
+
+    assert "CFG061" == caught.value.code
+    assert "cursor" in caught.value.hint
