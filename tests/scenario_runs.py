@@ -31,6 +31,7 @@ class Outcome:
     env: dict[str, str]
     connections: int
     requests: list[Any]
+    messages: list[Any]
 
     @property
     def report(self) -> dict[str, Any]:
@@ -85,8 +86,9 @@ def run(lab: Lab, name: str, *more: str, form: str = "--json") -> Outcome:
     """Start the scenario, diagnose it, stop it."""
     running = lab.start(name)
     try:
-        words = [running.command, running.url, form, *running.args, *more]
+        words = [running.command, form, *running.args, *more, *running.target]
         code, out, err = (_in_a_process if running.command == "login" else _here)(words, running.env)
+        assert [] == running.pids(), "a process of the scenario was left behind"
         return Outcome(
             scenario=running.scenario,
             exit_code=code,
@@ -95,7 +97,8 @@ def run(lab: Lab, name: str, *more: str, form: str = "--json") -> Outcome:
             url=running.url,
             env=dict(running.env),
             connections=running.connections,
-            requests=list(running.log),
+            requests=running.log,
+            messages=running.messages,
         )
     finally:
         running.stop()
