@@ -406,6 +406,14 @@ def test_a_process_may_stop_reading(lab: Lab) -> None:
         assert ["initialize"] == [event.rpc_method for event in running.messages]
 
 
+def test_a_tool_may_wait_for_a_child_that_nobody_reads(lab: Lab) -> None:
+    with started(lab, script('deadlocks_in = ["server_time"]')) as (running, peer):
+        assert "result" in peer.ask(request("tools/call", 1, name="echo", arguments={}))
+        peer.say(request("tools/call", 2, name="server_time", arguments={}))
+        assert silent(peer)
+        assert 2 == len(running.pids())
+
+
 def test_half_an_answer_has_no_end(lab: Lab) -> None:
     with started(lab, script('partial_on = ["server/discover"]')) as (_, peer):
         peer.say(discover())
