@@ -20,7 +20,9 @@ SECONDS = 30
 
 def parameters(running: Running) -> StdioServerParameters:
     """What a connector with the scenario's arguments starts."""
-    given = {name: running.env[name] for name in ("PATH", "HOME", "SHELL") if name in running.env}
+    given: dict[str, str] = {
+        name: running.env[name] for name in ("PATH", "HOME", "SHELL") if name in running.env
+    }
     for option, value in zip(running.args, running.args[1:], strict=False):
         if option == "--env":
             name, told, text = value.partition("=")
