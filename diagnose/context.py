@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import random
+import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from diagnose.wire.resolver import NameserverResolver, PinnedResolver, Resolver,
 if TYPE_CHECKING:
     from diagnose.oauth.record import StoredLogin
 
-__all__ = ["Context", "default_resolver", "split_resolver"]
+__all__ = ["Context", "command_line", "default_resolver", "split_resolver"]
 
 
 def _now() -> datetime:
@@ -73,9 +74,13 @@ class Context:
         where: str | None = None,
         ruled_out: tuple[str, ...] = (),
         exchange: int | None = None,
+        step: str | None = None,
         **args: object,
     ) -> None:
-        """Add a finding that does not end the step: a warning or a note, as its page says."""
+        """Add a finding that does not end the step: a warning or a note, as its page says.
+
+        ``step`` names the earlier step whose finding it is although it shows only now.
+        """
         self._findings.append(
             Finding(
                 code=code,
@@ -87,6 +92,7 @@ class Context:
                 where=where,
                 ruled_out=ruled_out,
                 exchange=exchange,
+                step=step,
             )
         )
 
@@ -123,8 +129,32 @@ class Context:
         """The fault that the step named for its deadline; called by the pipeline."""
         return self._late() if self._late is not None else None
 
+    @property
+    def target(self) -> str:
+        """What is diagnosed, as one line without secrets: the URL, or the command line."""
+        process = self.connector.stdio
+        if process is None:
+            return self.redactor.text(self.connector.url)
+        return command_line(process.argv, self.redactor)
+
+    def address(self) -> dict[str, Any]:
+        """Where the connector is, as the report holds it: ``url``, or ``command``."""
+        process = self.connector.stdio
+        if process is None:
+            return {"url": str(self.redactor.clean(self.connector.url))}
+        return {"command": self.redactor.clean(self.redactor.argv(process.argv))}
+
     def common(self) -> dict[str, Any]:
         """Template arguments that every finding may use."""
+        if self.connector.stdio is not None:
+            line = self.target
+            return {
+                "url": line,
+                "origin": line,
+                "host": "this machine",
+                "port": "none",
+                "connector": self.connector.name,
+            }
         return {
             "url": self.connector.url,
             "origin": str(self.origin),
@@ -142,6 +172,11 @@ def default_resolver(connector: Connector) -> Resolver:
         ip, port = split_resolver(network.resolver)
         base = NameserverResolver(ip, port)
     return PinnedResolver(network.resolve, base) if network.resolve else base
+
+
+def command_line(argv: Sequence[str], redactor: Redactor) -> str:
+    """An argument vector as a shell would take it, without secrets."""
+    return " ".join(shlex.quote(word) for word in redactor.argv(argv))
 
 
 def split_resolver(text: str) -> tuple[str, int]:

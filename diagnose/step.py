@@ -74,6 +74,8 @@ class Finding:
     where: str | None = None
     ruled_out: tuple[str, ...] = ()
     exchange: int | None = None
+    step: str | None = None
+    """An earlier step to which the finding belongs although it shows only now."""
 
 
 class Facts:
@@ -177,6 +179,8 @@ class Step:
     on_timeout: OnTimeout
     deadline: float
     always: bool = False
+    called: str | None = None
+    """The title where the transport gives the step another one."""
 
     @property
     def number(self) -> int:
@@ -184,7 +188,7 @@ class Step:
 
     @property
     def title(self) -> str:
-        return TITLES[self.id][1]
+        return self.called or TITLES[self.id][1]
 
 
 def step(
@@ -197,6 +201,7 @@ def step(
     on_timeout: OnTimeout,
     deadline: float,
     always: bool = False,
+    called: str | None = None,
 ) -> Callable[[Check], Step]:
     """Make a check function a :class:`Step`; ``deadline`` is in seconds."""
 
@@ -211,6 +216,7 @@ def step(
             on_timeout=on_timeout,
             deadline=deadline,
             always=always,
+            called=called,
         )
 
     return wrap

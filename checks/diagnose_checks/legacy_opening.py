@@ -157,15 +157,15 @@ async def _announce(ctx: Context, facts: InitFacts) -> InitFacts:
         return facts
     first = await _notify(ctx, channel)
     replies = [first]
-    if first.status == 202 or (sse and first.status < 300):
+    if first.status in (202, None) or (sse and not first.refused):
         pass
-    elif first.status < 300:
+    elif not first.refused:
         _warn_announced(ctx, first, "nothing was refused")
     elif first.status not in (401, 403, 429):
         # A refusal is judged by whether it lasts, and by whether the server serves all the same.
         if channel.session_id is not None:
             replies += [await _notify(ctx, channel, fresh=True) for _ in range(_REPEATS)]
-        if all(reply.status >= 300 for reply in replies) and await _serves(ctx, channel):
+        if all(reply.refused for reply in replies) and await _serves(ctx, channel):
             _warn_announced(ctx, first, "ping is answered with a result all the same")
     return replace(facts, initialized_status=first.status, _announced=tuple(replies))
 

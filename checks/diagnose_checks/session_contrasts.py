@@ -61,7 +61,7 @@ async def _known_to_ping(ctx: Context, init: InitFacts) -> bool:
         reply = await init._channel.call("ping", step=ctx.step_id)
     except ExchangeFailed:
         return False
-    return symptom(reply) is None or (reply.error_code == _METHOD_NOT_FOUND and reply.status < 300)
+    return symptom(reply) is None or (reply.error_code == _METHOD_NOT_FOUND and not reply.refused)
 
 
 _KEPT_SESSIONS = (
@@ -169,7 +169,7 @@ async def _not_initialized(ctx: Context, init: InitFacts, method: str, reply: Rp
     again = await channel.call(method, step=ctx.step_id)
     helped = session_refusal(again) is None
     first = init._announced[0] if init._announced else None
-    refused = first is not None and first.status >= 300
+    refused = first is not None and first.refused
     evidence = [
         _refused(reply, method, "an answer: the server has been initialized"),
         Evidence(

@@ -64,7 +64,7 @@ async def teardown(ctx: Context, init: InitFacts, session: SessionFacts | None) 
             advice=advice,
         )
         return TeardownFacts(how="DELETE, connection lost")
-    unasked = session is None and reply.status not in _LETS_GO and reply.status >= 300
+    unasked = session is None and reply.status not in _LETS_GO and reply.refused
     if unasked or reply.status == 429:
         # A session that was never honoured cannot be ended either, and a rate limit says nothing of sessions.
         return TeardownFacts(how="DELETE", status=reply.status, note=_NOT_JUDGED)
@@ -72,7 +72,7 @@ async def teardown(ctx: Context, init: InitFacts, session: SessionFacts | None) 
 
 
 async def _judge(ctx: Context, channel: RpcChannel, reply: RpcReply) -> TeardownFacts:
-    status = reply.status
+    status = reply.status or 0
     if status in _LETS_GO:
         return TeardownFacts(how="DELETE", status=status, note=_LETS_GO[status])
     if status < 300:
@@ -100,7 +100,7 @@ async def _with_body(ctx: Context, channel: RpcChannel) -> RpcReply | None:
         reply = await channel.end_session(step=ctx.step_id, body=b"{}")
     except ExchangeFailed:
         return None
-    return reply if reply.status < 300 else None
+    return reply if not reply.refused else None
 
 
 async def _must_be_gone(ctx: Context, channel: RpcChannel, ended: RpcReply) -> None:
@@ -108,7 +108,7 @@ async def _must_be_gone(ctx: Context, channel: RpcChannel, ended: RpcReply) -> N
         reply = await channel.call("ping", step=ctx.step_id)
     except ExchangeFailed:
         return  # no answer is no proof that the session lives
-    if reply.status < 300 and reply.result is not None:
+    if not reply.refused and reply.result is not None:
         ctx.warn(
             "DOWN004",
             Evidence(label="answer to DELETE", observed=said(ended), exchange=ended.exchange.id),

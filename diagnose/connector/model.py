@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_val
 
 from diagnose.connector.address import Origin, origin_of, parse_endpoint, secrets_in
 from diagnose.connector.credential import Applied, BasicCredential, Credential, NoCredential, header_safe
-from diagnose.connector.secret import Secret
+from diagnose.connector.secret import Secret, spelt_secrets
 from diagnose.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ __all__ = [
     "ToolPolicy",
 ]
 
+_PLACES = frozenset({"HOME", "PATH", "PWD", "TMPDIR", "USER", "USERPROFILE", "APPDATA", "LOCALAPPDATA"})
+"""Variables that say where something is: their values are no secrets and must stay readable."""
 _RESERVED = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
 
@@ -63,7 +65,8 @@ class StdioTransport(_Part):
 
     ``command`` and ``args`` are an argument vector and never a shell's line; references in ``args``, ``env``
     and ``cwd`` are filled in when the process is started. ``inherits`` says what of the environment it gets
-    beside ``env``: ``safe`` is the short list that the official SDKs pass on, ``all`` everything.
+    beside ``env``: ``safe`` is the short list that the official SDKs pass on, ``all`` everything, ``none``
+    makes ``env`` the whole environment, as some clients do.
     """
 
     type: Literal["stdio"] = "stdio"
@@ -71,7 +74,7 @@ class StdioTransport(_Part):
     args: tuple[str, ...] = ()
     env: Mapping[str, Secret] = {}
     cwd: str | None = None
-    inherits: Literal["safe", "all"] = "safe"
+    inherits: Literal["safe", "all", "none"] = "safe"
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -234,10 +237,17 @@ class Connector(_Part):
     def secrets(self, environ: Mapping[str, str]) -> tuple[str, ...]:
         """Every resolved value that must not be printed. Raises UsageError."""
         if self.stdio is not None:
-            return tuple(
-                value.resolve(environ, where=f"env {name}")
-                for name, value in self.stdio.env.items()
-                if _is_secret(name, value)
+            words = (*self.stdio.args, self.stdio.cwd or "")
+            # What an argument refers to is a secret; the words around it are not.
+            referred = {name for word in words for name in Secret(word).references}
+            return (
+                *(
+                    value.resolve(environ, where=f"env {name}")
+                    for name, value in self.stdio.env.items()
+                    if _is_secret(name, value)
+                ),
+                *(environ[name] for name in sorted(referred - _PLACES) if environ.get(name)),
+                *spelt_secrets(self.stdio.args),
             )
         applied = self.credential.apply(environ)
         return (
@@ -264,4 +274,5 @@ class Connector(_Part):
 def _is_secret(name: str, value: Secret) -> bool:
     # A header or a variable is a secret when it says so or when its value was not written in the open.
     marked = ("authorization", "cookie", "key", "token", "secret", "password", "credential", "session")
-    return bool(value.references) or any(word in name.lower() for word in marked)
+    referred = set(value.references) - _PLACES
+    return bool(referred) or any(word in name.lower() for word in marked)
