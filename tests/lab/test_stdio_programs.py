@@ -156,9 +156,11 @@ def test_a_login_command_is_on_the_path_of_a_login_shell_only(lab: Lab) -> None:
 
 
 def test_the_environment_of_the_connector_becomes_options(lab: Lab) -> None:
-    made = process('[process]\nenv = {A = "1"}\npass_env = ["LAB_KEY"]\n[run]\nenv = {LAB_KEY = "k"}')
+    made = process(
+        '[process]\nenv = {A = "1"}\npass_env = ["LAB_KEY"]\ninherits = "none"\n[run]\nenv = {LAB_KEY = "k"}'
+    )
     with lab.start(made) as running:
-        assert ("--env", "A=1", "--env", "LAB_KEY") == running.args
+        assert ("--inherit", "none", "--env", "A=1", "--env", "LAB_KEY") == running.args
         assert "k" == running.env["LAB_KEY"]
 
 
