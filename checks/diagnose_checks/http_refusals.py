@@ -169,7 +169,9 @@ REFUSALS: tuple[Refusal, ...] = (
         why="a web page; whether it is a login or a catch-all is decided by contrast",
     ),
     Refusal(
-        when=lambda reply: 200 <= reply.http_status < 300 and reply.content_type.startswith("application/json"),
+        when=lambda reply: (
+            200 <= reply.http_status < 300 and reply.content_type.startswith("application/json")
+        ),
         code="HTTP028",
         why="JSON of another program",
     ),

@@ -31,10 +31,12 @@ def exit_fault(ctx: Context, process: ServerProcess, opened_with: str, *contrast
     lines = [said.text for said in process.stderr.lines]
     evidence = (_ended(process, opened_with), last_words(process), *contrast)
     sign = sign_of(lines)
+    step = None if ctx.step_id == "http_reachability" else "http_reachability"
     if sign is not None:
         return Fault(
             sign.code,
             *evidence,
+            step=step,
             ending=process.ending(),
             line=sign.line.strip()[:_SHOWN],
             subject=sign.subject,
@@ -47,6 +49,7 @@ def exit_fault(ctx: Context, process: ServerProcess, opened_with: str, *contrast
     return Fault(
         "STDIO014",
         *evidence,
+        step=step,
         ending=process.ending(),
         seconds=f"{process.seconds:.1f}",
         line=decisive_line(lines)[:_SHOWN],
