@@ -65,7 +65,7 @@ class Context:
     _not_applicable: str | None = None
     _until: float = float("inf")
     _scope: asyncio.Timeout | None = None
-    _late: Callable[[], Fault] | None = None
+    _late: Callable[[], Fault | None] | None = None
 
     @property
     def origin(self) -> Origin:
@@ -111,8 +111,9 @@ class Context:
         """Say that this step has no meaning for this connector; the check still returns its facts."""
         self._not_applicable = reason
 
-    def if_late(self, build: Callable[[], Fault]) -> None:
-        """Say which fault a deadline that fires from now on means; it replaces the step's ``on_timeout``.
+    def if_late(self, build: Callable[[], Fault | None]) -> None:
+        """Say which fault a deadline that fires from now on means; it replaces the step's ``on_timeout``,
+        unless it finds none.
 
         It is built at that moment, so that it shows how far the step got. Its templates also get {seconds}
         and {progress}.
