@@ -18,7 +18,7 @@ from diagnose.pipeline import Run
 from diagnose.redact import Redactor
 from diagnose.step import Step
 from diagnose.wire.recorder import Recorder
-from diagnose.wire.resolver import Resolver
+from diagnose.wire.resolver import Resolver, SystemResolver
 from diagnose.wire.threads import in_daemon_thread
 
 __all__ = ["diagnose", "diagnose_sync", "start", "stream"]
@@ -42,6 +42,7 @@ def start(
         connector = Connector(url=connector)
     environ = dict(os.environ if environ is None else environ)
     options = options or Options()
+    _may_start(connector, options)
     login = None
     if _may_use_login(connector, options):
         from diagnose.oauth.logins import with_login
@@ -50,16 +51,14 @@ def start(
     redactor = Redactor()
     redactor.register(*connector.secrets(environ), *(login.secrets() if login is not None else ()))
     if steps is None:
-        from diagnose_checks import STEPS
-
-        steps = STEPS
+        steps = _steps(connector)
     context = Context(
         connector=connector,
         options=options,
         environ=environ,
         redactor=redactor,
         recorder=Recorder(),
-        resolver=resolver or default_resolver(connector),
+        resolver=resolver or _resolver(connector),
         login=login,
     )
     if not context.options.runtime:
@@ -67,6 +66,31 @@ def start(
     from diagnose.runtime_check import repeat_with_sdk
 
     return Run(ctx=context, steps=steps, afterwards=repeat_with_sdk)
+
+
+def _steps(connector: Connector) -> tuple[Step, ...]:
+    if connector.stdio is not None:
+        from diagnose_checks.stdio_steps import STDIO_STEPS
+
+        return STDIO_STEPS
+    from diagnose_checks import STEPS
+
+    return STEPS
+
+
+def _resolver(connector: Connector) -> Resolver:
+    return SystemResolver() if connector.stdio is not None else default_resolver(connector)
+
+
+def _may_start(connector: Connector, options: Options) -> None:
+    """A file is code where it names a command: what nobody named is not started. Raises UsageError CFG006."""
+    if connector.stdio is not None and not options.allow_stdio:
+        raise UsageError(
+            "CFG006",
+            f"the connector {connector.name} starts a process of this machine",
+            where=str(connector.source),
+            hint="look at its command, then allow it: --allow-stdio",
+        )
 
 
 def _may_use_login(connector: Connector, options: Options) -> bool:

@@ -70,7 +70,8 @@ class _Commands(click.Group):
 def commands() -> None:
     """Walk an MCP connector through eleven steps and name the one that breaks, why, and who must change what.
 
-    diagnose TARGET is short for diagnose run TARGET; a target is the URL of an MCP endpoint.
+    diagnose TARGET is short for diagnose run TARGET; a target is the URL of an MCP endpoint, or two dashes
+    and the command of a local server: diagnose -- npx -y some-server.
     """
 
 

@@ -89,8 +89,23 @@ def _moves_cursor() -> bool:
     return os.environ.get("TERM", "dumb") != "dumb"
 
 
-@click.command()
-@click.argument("target")
+class _WithCommand(click.Command):
+    """Whatever stands after two dashes is the command of a process, word by word as it was typed."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words: list[str] = []
+        if "--" in args:
+            place = args.index("--")
+            args, words = args[:place], args[place + 1 :]
+            if not words:
+                raise refuse("there is no command after the two dashes", "write -- COMMAND ARGS")
+        rest = super().parse_args(ctx, args)
+        ctx.params["command"] = tuple(words)
+        return rest
+
+
+@click.command(cls=_WithCommand)
+@click.argument("target", required=False)
 @click.option("--format", type=Word(FORMATS), help="What stdout gets [default: text].")
 @click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
 @click.option("--report", multiple=True, metavar="FORMAT=PATH", help="Also write a report file; repeatable.")
@@ -132,6 +147,19 @@ def _moves_cursor() -> bool:
 @click.option(
     "--resolve", multiple=True, metavar="HOST:PORT:IP", help="Pin a host to an address; repeatable."
 )
+@click.option(
+    "--env",
+    multiple=True,
+    metavar="NAME[=VALUE]",
+    help="Give the process a variable; alone, it is passed on.",
+)
+@click.option("--cwd", metavar="DIR", help="Start the process in this directory.")
+@click.option(
+    "--inherit",
+    type=Word(("safe", "all", "none")),
+    help="What the process gets of this environment [default: safe, as the official SDKs].",
+)
+@click.option("--allow-stdio", is_flag=True, help="Start a process that a configuration file names.")
 @click.option("--no-login", is_flag=True, help="Leave a login that diagnose login stored alone.")
 @click.option("--refresh", is_flag=True, help="Renew a stored login whose access token ended.")
 @click.option("--deep", is_flag=True, help=help_text("--deep"))
@@ -141,8 +169,10 @@ def _moves_cursor() -> bool:
     "--fail-on", type=Word(("error", "warning")), default="error", help="What makes the exit code 1."
 )
 @click.option("--exit-by-step", is_flag=True, help="Exit with 10 + the number of the failing step, not 1.")
-def run(target: str, fail_on: str, exit_by_step: bool, **given: Any) -> int:
+def run(target: str | None, fail_on: str, exit_by_step: bool, **given: Any) -> int:
     """Diagnose TARGET, the URL of an MCP endpoint; with --config also the name of a connector in FILE.
+
+    A local process is diagnosed by its command after two dashes: diagnose run [OPTIONS] -- COMMAND ARGS.
 
     Exit codes: 0 works, 1 a step failed, 2 usage, 3 no such connector, 4 --timeout ended it,
     70 a fault of diagnose itself, 130 interrupted.
@@ -239,6 +269,7 @@ def _install(started: Run) -> None:
         nonlocal seen
         seen += 1
         if seen > 1:
+            _end_processes()
             show_cursor()
             os._exit(ExitCode.INTERRUPTED)
         started.interrupt()
@@ -250,6 +281,13 @@ def _install(started: Run) -> None:
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
         except (ValueError, RuntimeError):  # not in the main thread: the signals are the caller's
             return
+
+
+def _end_processes() -> None:
+    """No server stays behind, also when nobody waits for its teardown."""
+    module = sys.modules.get("diagnose.wire.process")
+    if module is not None:
+        module.kill_remaining()
 
 
 def exit_code_of(started: Run, found: Report, fail_on: str, by_step: bool) -> int:

@@ -62,6 +62,11 @@ class Asked:
     register: bool
     refresh: bool
     runtime: bool
+    command: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    cwd: str | None = None
+    inherit: Literal["safe", "all", "none"] | None = None
+    allow_stdio: bool = False
 
 
 def options_of(asked: Asked) -> Options:
@@ -117,11 +122,26 @@ def _kind(value: object) -> str:
     return kinds.get(type(value), "number")
 
 
-def connector_of(target: str, asked: Asked, environ: Mapping[str, str] = os.environ) -> Connector:
+def connector_of(target: str | None, asked: Asked, environ: Mapping[str, str] = os.environ) -> Connector:
     """The connector that ``target`` and the options describe, with the login that ``environ`` leads to.
 
     Raises UsageError, NoConnector for a name.
     """
+    if asked.command:
+        from diagnose.cli_process import typed_process
+
+        return typed_process(target, asked)
+    if target is None:
+        raise refuse(
+            "there is no target",
+            "type a URL, such as diagnose https://mcp.example.com/mcp, or a command after two dashes: "
+            "diagnose -- npx -y some-server",
+        )
+    if asked.env or asked.cwd or asked.inherit:
+        raise refuse(
+            "--env, --cwd and --inherit are for a process",
+            "name its command after two dashes: -- COMMAND ARGS",
+        )
     if asked.config is not None:
         from diagnose.cli_config import configured
 

@@ -51,4 +51,6 @@ class Options:
     register: bool = False
     """Register a client (RFC 7591) with each form of redirect URI, and remove it again."""
     runtime: bool = False
+    allow_stdio: bool = True
+    """Whether a process may be started. An object made in code is meant; what a file brought is asked for."""
     limits: Limits = Limits()

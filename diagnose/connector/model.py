@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_val
 
 from diagnose.connector.address import Origin, origin_of, parse_endpoint, secrets_in
 from diagnose.connector.credential import Applied, BasicCredential, Credential, NoCredential, header_safe
-from diagnose.connector.secret import Secret
+from diagnose.connector.secret import Secret, spelt_secrets
 from diagnose.errors import UsageError
 from diagnose.redact import Redactor
 
@@ -32,6 +32,8 @@ __all__ = [
     "ToolPolicy",
 ]
 
+_PLACES = frozenset({"HOME", "PATH", "PWD", "TMPDIR", "USER", "USERPROFILE", "APPDATA", "LOCALAPPDATA"})
+"""Variables that say where something is: their values are no secrets and must stay readable."""
 _RESERVED = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
 
@@ -70,7 +72,8 @@ class StdioTransport(_Part):
 
     ``command`` and ``args`` are an argument vector and never a shell's line; references in ``args``, ``env``
     and ``cwd`` are filled in when the process is started. ``inherits`` says what of the environment it gets
-    beside ``env``: ``safe`` is the short list that the official SDKs pass on, ``all`` everything.
+    beside ``env``: ``safe`` is the short list that the official SDKs pass on, ``all`` everything, ``none``
+    makes ``env`` the whole environment, as some clients do.
     """
 
     type: Literal["stdio"] = "stdio"
@@ -78,7 +81,7 @@ class StdioTransport(_Part):
     args: tuple[str, ...] = Field(default=(), repr=False)  # people write keys into them
     env: Mapping[str, Secret] = {}
     cwd: str | None = None
-    inherits: Literal["safe", "all"] = "safe"
+    inherits: Literal["safe", "all", "none"] = "safe"
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -241,10 +244,17 @@ class Connector(_Part):
     def secrets(self, environ: Mapping[str, str]) -> tuple[str, ...]:
         """Every resolved value that must not be printed. Raises UsageError."""
         if self.stdio is not None:
-            return tuple(
-                value.resolve(environ, where=f"env {name}")
-                for name, value in self.stdio.env.items()
-                if _is_secret(name, value)
+            words = (*self.stdio.args, self.stdio.cwd or "")
+            # What an argument refers to is a secret; the words around it are not.
+            referred = {name for word in words for name in Secret(word).references}
+            return (
+                *(
+                    value.resolve(environ, where=f"env {name}")
+                    for name, value in self.stdio.env.items()
+                    if _is_secret(name, value)
+                ),
+                *(environ[name] for name in sorted(referred - _PLACES) if environ.get(name)),
+                *spelt_secrets(self.stdio.args),
             )
         applied = self.credential.apply(environ)
         return (
@@ -264,11 +274,16 @@ class Connector(_Part):
         return tuple(name for name, value in self.headers.items() if _is_secret(name, value))
 
     def connect(self) -> AbstractAsyncContextManager[mcp.Client]:
-        """Open the production session with the official SDK: same URL, headers, trust, proxy, credential.
+        """Open the production session with the official SDK: same URL, headers, trust, proxy, credential; or
+        the same command, environment and directory.
 
         A stored login is used, and renewed where it ends. Imports ``mcp``, which costs about a second.
         Raises UsageError for an unset reference, and CFG022 where a login is needed and none is stored.
         """
+        if self.stdio is not None:
+            from diagnose.connector.stdio_runtime import open_process_session
+
+            return open_process_session(self)
         from diagnose.connector.runtime import open_session
 
         return open_session(self)
@@ -277,4 +292,5 @@ class Connector(_Part):
 def _is_secret(name: str, value: Secret) -> bool:
     # A header or a variable is a secret when it says so or when its value was not written in the open.
     marked = ("authorization", "cookie", "key", "token", "secret", "password", "credential", "session")
-    return bool(value.references) or any(word in name.lower() for word in marked)
+    referred = set(value.references) - _PLACES
+    return bool(referred) or any(word in name.lower() for word in marked)
