@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
+from typing import TYPE_CHECKING
 
 from diagnose.connector import Connector
 from diagnose.context import Context, default_resolver
@@ -21,6 +22,9 @@ from diagnose.wire.recorder import Recorder
 from diagnose.wire.resolver import Resolver, SystemResolver
 from diagnose.wire.threads import in_daemon_thread
 
+if TYPE_CHECKING:
+    from diagnose.connector import Problem
+
 __all__ = ["diagnose", "diagnose_sync", "start", "stream"]
 
 
@@ -31,18 +35,22 @@ def start(
     environ: Mapping[str, str] | None = None,
     resolver: Resolver | None = None,
     steps: tuple[Step, ...] | None = None,
+    problems: Sequence[Problem] = (),
 ) -> Run:
     """Prepare a run without sending anything.
 
     ``connector`` may be a URL; ``environ`` (default: the process's) resolves references and proxies;
-    ``steps`` replaces the eleven. A stored login is read here, which may wait for the keyring. Raises
-    UsageError for input that cannot be used.
+    ``steps`` replaces the eleven; ``problems`` are those of its definition, for the report. A stored login
+    is read here, which may wait for the keyring. Raises UsageError for input that cannot be used.
     """
     if isinstance(connector, str):
         connector = Connector(url=connector)
     environ = dict(os.environ if environ is None else environ)
     options = options or Options()
-    _may_start(connector, options)
+    if connector.needs_consent and not options.allow_stdio:
+        from diagnose.connector.consent import unconfirmed
+
+        raise unconfirmed(connector)
     login = None
     if _may_use_login(connector, options):
         from diagnose.oauth.logins import with_login
@@ -60,6 +68,7 @@ def start(
         recorder=Recorder(),
         resolver=resolver or _resolver(connector),
         login=login,
+        problems=tuple(problems),
     )
     if not context.options.runtime:
         return Run(ctx=context, steps=steps)
@@ -80,17 +89,6 @@ def _steps(connector: Connector) -> tuple[Step, ...]:
 
 def _resolver(connector: Connector) -> Resolver:
     return SystemResolver() if connector.stdio is not None else default_resolver(connector)
-
-
-def _may_start(connector: Connector, options: Options) -> None:
-    """A file is code where it names a command: what nobody named is not started. Raises UsageError CFG006."""
-    if connector.stdio is not None and not options.allow_stdio:
-        raise UsageError(
-            "CFG006",
-            f"the connector {connector.name} starts a process of this machine",
-            where=str(connector.source),
-            hint="look at its command, then allow it: --allow-stdio",
-        )
 
 
 def _may_use_login(connector: Connector, options: Options) -> bool:

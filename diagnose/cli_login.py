@@ -108,6 +108,11 @@ def _to_log_in(
     from diagnose.oauth.callback import redirect_of
     from diagnose.wire.reach import reach_of
 
+    if connector.stdio is not None:
+        raise refuse(
+            f"the connector {connector.name} starts a process, and a login is for a URL",
+            "log in to the URL that its command leads to, if it is a bridge; diagnose list shows it",
+        )
     if connector.origin.scheme == "http" and reach_of(connector.origin, ()).own != "loopback":
         raise refuse(
             "a login over plain http hands the token to everybody on the way",

@@ -11,9 +11,9 @@ from diagnose.cli_words import refuse
 
 if TYPE_CHECKING:
     from diagnose.cli_target import Asked
-    from diagnose.connector import Connector
+    from diagnose.connector import Connector, StdioTransport
 
-__all__ = ["typed_process"]
+__all__ = ["amended_process", "typed_process"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OF_HTTP = (
@@ -27,7 +27,6 @@ _OF_HTTP = (
     ("resolver", "--resolver"),
     ("resolve", "--resolve"),
     ("transport", "--transport"),
-    ("config", "--config"),
 )
 
 
@@ -40,9 +39,9 @@ def typed_process(target: str | None, asked: Asked) -> Connector:
             "there are a target and a command after the two dashes",
             "leave one of them out; options stand before the dashes",
         )
-    for field, option in _OF_HTTP:
-        if getattr(asked, field):
-            raise refuse(f"{option} is not for a process", "leave it out; --env gives the process a variable")
+    if asked.config:
+        raise refuse("--config is not for a typed command", "leave it out, or name a connector of the file")
+    _refuse_http(asked)
     command, *args = asked.command
     if not command.strip():
         raise refuse("the command is empty", "write -- COMMAND ARGS")
@@ -61,6 +60,26 @@ def typed_process(target: str | None, asked: Asked) -> Connector:
         ),
         era=asked.era or "auto",
     )
+
+
+def amended_process(base: Connector, stdio: StdioTransport, asked: Asked) -> Connector:
+    """The connector of a file, as the options amend what it starts. Raises UsageError."""
+    _refuse_http(asked)
+    changes: dict[str, Any] = {"env": {**stdio.env, **_variables(asked.env)}} if asked.env else {}
+    if asked.cwd:
+        changes["cwd"] = os.path.expanduser(asked.cwd)  # noqa: PTH111  # Path drops a last slash
+    if asked.inherit is not None:
+        changes["inherits"] = asked.inherit
+    update: dict[str, Any] = {"transport": stdio.model_copy(update=changes)} if changes else {}
+    if asked.era is not None:
+        update["era"] = asked.era
+    return base.model_copy(update=update)
+
+
+def _refuse_http(asked: Asked) -> None:
+    for field, option in _OF_HTTP:
+        if getattr(asked, field):
+            raise refuse(f"{option} is not for a process", "leave it out; --env gives the process a variable")
 
 
 def _variables(entries: tuple[str, ...]) -> dict[str, Any]:

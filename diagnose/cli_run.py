@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -18,11 +18,13 @@ from diagnose.cli_delivery import (
     deliver,
     is_terminal,
     note,
+    say,
     show_cursor,
     speaks_unicode,
     write_file,
 )
-from diagnose.cli_target import Asked, connector_of, options_of
+from diagnose.cli_consent import ask_to_start
+from diagnose.cli_target import Asked, options_of, target_of
 from diagnose.cli_words import Seconds, Word, refuse
 from diagnose.deep_plan import announced, help_text
 from diagnose.errors import ExitCode
@@ -159,7 +161,7 @@ class _WithCommand(click.Command):
     type=Word(("safe", "all", "none")),
     help="What the process gets of this environment [default: safe, as the official SDKs].",
 )
-@click.option("--allow-stdio", is_flag=True, help="Start a process that a configuration file names.")
+@click.option("--allow-stdio", is_flag=True, help="Start the command of a file that was found and not named, without being asked.")
 @click.option("--no-login", is_flag=True, help="Leave a login that diagnose login stored alone.")
 @click.option("--refresh", is_flag=True, help="Renew a stored login whose access token ended.")
 @click.option("--deep", is_flag=True, help=help_text("--deep"))
@@ -170,9 +172,10 @@ class _WithCommand(click.Command):
 )
 @click.option("--exit-by-step", is_flag=True, help="Exit with 10 + the number of the failing step, not 1.")
 def run(target: str | None, fail_on: str, exit_by_step: bool, **given: Any) -> int:
-    """Diagnose TARGET, the URL of an MCP endpoint; with --config also the name of a connector in FILE.
+    """Diagnose TARGET: the URL of an MCP endpoint, or the name of a connector in the file of some client.
 
-    A local process is diagnosed by its command after two dashes: diagnose run [OPTIONS] -- COMMAND ARGS.
+    A name is looked up in FILE, or in every file that diagnose list shows; CLIENT:NAME says whose. A local
+    process is diagnosed by its command after two dashes: diagnose run [OPTIONS] -- COMMAND ARGS.
 
     Exit codes: 0 works, 1 a step failed, 2 usage, 3 no such connector, 4 --timeout ended it,
     70 a fault of diagnose itself, 130 interrupted.
@@ -180,10 +183,15 @@ def run(target: str | None, fail_on: str, exit_by_step: bool, **given: Any) -> i
     printing, described = printing_of(given)
     asked = Asked(**described)
     options = options_of(asked)
-    connector = connector_of(target, asked)
+    found_target = target_of(target, asked)
+    allowed = ask_to_start(found_target.connector, allowed=asked.allow_stdio)
     from diagnose.api import start
 
-    started = start(connector, options=options)
+    options = replace(options, allow_stdio=allowed)
+    if not printing.quiet:
+        for problem in found_target.problems:
+            say(f"{problem.severity}: {problem}")
+    started = start(found_target.connector, options=options, problems=found_target.problems)
     found, delivered = diagnose_and_print(started, printing)
     code = exit_code_of(started, found, fail_on, exit_by_step)
     return code if delivered or code else ExitCode.USAGE
@@ -298,5 +306,6 @@ def exit_code_of(started: Run, found: Report, fail_on: str, by_step: bool) -> in
     wanted = ("failed", "warned") if fail_on == "warning" else ("failed",)
     number = next((step.number for step in found.steps if step.status in wanted), None)
     if number is None:
-        return ExitCode.PASSED
+        problems = any(problem.severity in ("error", "warning") for problem in found.connector.problems)
+        return ExitCode.FAILED if problems and fail_on == "warning" else ExitCode.PASSED
     return 10 + number if by_step else ExitCode.FAILED

@@ -23,6 +23,7 @@ from diagnose.wire.recorder import Recorder
 from diagnose.wire.resolver import NameserverResolver, PinnedResolver, Resolver, SystemResolver
 
 if TYPE_CHECKING:
+    from diagnose.connector import Problem
     from diagnose.oauth.acquisition import Person
     from diagnose.oauth.record import StoredLogin
 
@@ -60,6 +61,8 @@ class Context:
     trust_store: str | None = None
     proxies: dict[str, str] = field(default_factory=dict)
     transport_name: str | None = None
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the definition of the connector, which can be used all the same."""
     step_id: str = ""
     _findings: list[Finding] = field(default_factory=list)
     _not_applicable: str | None = None

@@ -51,6 +51,6 @@ class Options:
     register: bool = False
     """Register a client (RFC 7591) with each form of redirect URI, and remove it again."""
     runtime: bool = False
-    allow_stdio: bool = True
-    """Whether a process may be started. An object made in code is meant; what a file brought is asked for."""
+    allow_stdio: bool = False
+    """Start the command of a discovered file as well. An object made in code, or a file that was named, is meant."""
     limits: Limits = Limits()

@@ -353,6 +353,7 @@ class Run:
                 transport=ctx.transport_name or ctx.connector.transport.type,
                 **ctx.address(),
                 source=str(ctx.connector.source),
+                problems=[model.Problem(**ctx.redactor.clean(entry.as_dict())) for entry in ctx.problems],
             ),
             verdict=judged,
             steps=self.results,

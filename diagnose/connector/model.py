@@ -126,11 +126,14 @@ class Source(_Part):
     file: str | None = None
     line: int | None = None
     pointer: str | None = None
+    discovered: bool = False
+    """Whether the file was looked up in a known place, and nobody named it: what it starts is asked for."""
 
     def __str__(self) -> str:
         if self.file is None:
             return self.format
-        return f"{self.file}:{self.line}" if self.line else self.file
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place} {self.pointer}" if self.pointer else place
 
 
 def _carrier(transport: Any) -> str:
@@ -206,6 +209,11 @@ class Connector(_Part):
     def stdio(self) -> StdioTransport | None:
         """The process that serves it, or None where it is reached over HTTP."""
         return self.transport if isinstance(self.transport, StdioTransport) else None
+
+    @property
+    def needs_consent(self) -> bool:
+        """Whether it starts a command of a file that nobody named."""
+        return self.stdio is not None and self.source.discovered
 
     @property
     def url(self) -> str:

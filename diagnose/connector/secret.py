@@ -30,12 +30,23 @@ def is_unfilled(value: str) -> bool:
 
 _SECRET_FLAG = re.compile(r"--?[\w-]*(?:token|secret|passw|api-?_?key|credential|auth)[\w-]*", re.IGNORECASE)
 
+_PAIR = {"--header": ":", "-H": ":", "-e": "=", "--env": "="}
+
 
 def spelt_secrets(args: Sequence[str]) -> tuple[str, ...]:
-    """Values in an argument vector that stand after a flag such as ``--api-key``, or behind its ``=``."""
+    """Values in an argument vector that stand after a flag such as ``--api-key``, or behind its ``=``.
+
+    Also the value of a header after ``--header``, and that of a variable after ``-e`` whose name says so.
+    """
     found: list[str] = []
     for place, word in enumerate(args):
         flag, equals, value = word.partition("=")
+        pair = _PAIR.get(args[place - 1]) if place else None
+        if pair is not None:
+            name, between, value = word.partition(pair)
+            if between and value.strip() and (pair == ":" or _SECRET_FLAG.fullmatch(f"-{name}")):
+                found += [] if _REFERENCE.search(value) else [value.strip()]
+            continue
         if not _SECRET_FLAG.fullmatch(flag):
             continue
         if not equals and place + 1 < len(args) and not args[place + 1].startswith("-"):

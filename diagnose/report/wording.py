@@ -40,7 +40,7 @@ STATUSES: Mapping[str, str] = {
 }
 
 _CI_COMMAND = re.compile(r"##(?=\w*\[)")
-_SOURCE = re.compile(r"(?P<file>.+?):(?P<line>\d+)")
+_SOURCE = re.compile(r"(?P<file>.+?):(?P<line>\d+)(?: /.*)?")
 
 
 def safe(text: str) -> str:

@@ -20,12 +20,12 @@ from diagnose.connector.dialects.documents import Document, format_of, read_docu
 from diagnose.connector.dialects.entry import Entry, Here, read_slots
 from diagnose.connector.dialects.file_traps import of_document, of_entry
 from diagnose.connector.dialects.making import Made, make
-from diagnose.connector.dialects.places import Claim, claims, home_of, known_files
+from diagnose.connector.dialects.places import Claim, claims, home_of, known_files, working_directory
 from diagnose.connector.dialects.recognition import Found, entries, has_root, recognised
 from diagnose.connector.dialects.row import Dialect
 from diagnose.connector.dialects.rows import DIALECTS, by_key
 from diagnose.connector.dialects.shown import command_shown, url_shown
-from diagnose.connector.dialects.together import related
+from diagnose.connector.dialects.together import changed, related
 from diagnose.connector.dialects.traps import look
 from diagnose.connector.json_document import kind_of
 from diagnose.errors import UsageError
@@ -92,10 +92,10 @@ def discover(
 ) -> tuple[Defined, ...]:
     """The connectors of every known file of this machine and of the project around ``cwd``.
 
-    Only reads. Who is overridden by whom, and which server stands in several files, is filled in.
+    Only reads: a command of such a file is started only with ``Options(allow_stdio=True)``. Who is overridden by whom, and which server stands in several files, is filled in.
     """
     environ = os.environ if environ is None else environ
-    folder = Path(cwd) if cwd is not None else Path.cwd()
+    folder = Path(cwd) if cwd is not None else working_directory()
     here = _here(environ, folder, platform)
     found: list[Defined] = []
     for row, place, path, is_read in known_files(environ, folder, platform):
@@ -106,7 +106,15 @@ def discover(
         except UsageError as problem:
             if is_read:
                 found.append(_broken(file, problem))
-    return related(tuple(found), str(folder))
+    return related(tuple(_unasked(entry) for entry in found), str(folder))
+
+
+def _unasked(entry: Defined) -> Defined:
+    """The same, its connector marked as one of a file that nobody named."""
+    if entry.connector is None:
+        return entry
+    source = entry.connector.source.model_copy(update={"discovered": True})
+    return changed(entry, connector=entry.connector.model_copy(update={"source": source}))
 
 
 def _here(environ: Mapping[str, str], cwd: Path, platform: str) -> Here:
