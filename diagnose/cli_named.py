@@ -42,7 +42,9 @@ def named(target: str, asked: Asked, environ: Mapping[str, str]) -> Target | Non
 def _matching(target: str, known: tuple[Defined, ...]) -> list[Defined]:
     called = [entry for entry in known if entry.name == target]
     client, _, name = target.partition(":")
-    return called or [entry for entry in known if name and entry.name == name and entry.client == client.lower()]
+    return called or [
+        entry for entry in known if name and entry.name == name and entry.client == client.lower()
+    ]
 
 
 def _in_force(target: str, entries: list[Defined]) -> list[Defined]:
@@ -80,9 +82,7 @@ def _beside(chosen: Defined, entries: list[Defined]) -> tuple[Problem, ...]:
     if not chosen.enabled:
         what = f"{display(chosen.name, limit=80)} is switched off in {chosen.title}, which does not start it"
         hint = "switch it on there; this run diagnoses it all the same"
-        found.append(
-            Problem(code="CFG073", severity="info", what=what, hint=hint, origin=chosen.origin)
-        )
+        found.append(Problem(code="CFG073", severity="info", what=what, hint=hint, origin=chosen.origin))
     return tuple(found)
 
 

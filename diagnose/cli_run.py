@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from diagnose.cli_consent import ask_to_start
 from diagnose.cli_delivery import (
     check_writable,
     deliver,
@@ -23,7 +24,6 @@ from diagnose.cli_delivery import (
     speaks_unicode,
     write_file,
 )
-from diagnose.cli_consent import ask_to_start
 from diagnose.cli_target import Asked, options_of, target_of
 from diagnose.cli_words import Seconds, Word, refuse
 from diagnose.deep_plan import announced, help_text
@@ -161,7 +161,11 @@ class _WithCommand(click.Command):
     type=Word(("safe", "all", "none")),
     help="What the process gets of this environment [default: safe, as the official SDKs].",
 )
-@click.option("--allow-stdio", is_flag=True, help="Start the command of a file that was found and not named, without being asked.")
+@click.option(
+    "--allow-stdio",
+    is_flag=True,
+    help="Start the command of a file that was found and not named, without being asked.",
+)
 @click.option("--no-login", is_flag=True, help="Leave a login that diagnose login stored alone.")
 @click.option("--refresh", is_flag=True, help="Renew a stored login whose access token ended.")
 @click.option("--deep", is_flag=True, help=help_text("--deep"))

@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from diagnose.connector import Connector, Problem
     from diagnose.options import Options
 
-__all__ = ["Asked", "NoConnector", "Target", "connector_of", "options_of", "readable", "target_of", "typed_connector"]
+__all__ = [
+    "Asked",
+    "NoConnector",
+    "Target",
+    "connector_of",
+    "options_of",
+    "over_http",
+    "readable",
+    "target_of",
+    "typed_connector",
+]
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # A token can be spelt like a name, and what is refused as a name must not be a token that is quoted.
@@ -172,6 +182,16 @@ def _described(target: str, asked: Asked, environ: Mapping[str, str]) -> Target:
     if not _LOOKS_LIKE_URL.search(target):
         raise _no_connector(target, environ)
     return Target(connector=typed_connector(target, asked))  # says what the URL lacks
+
+
+def over_http(connector: Connector) -> Connector:
+    """The same connector. Raises UsageError for one that starts a process: a login is for a URL."""
+    if connector.stdio is not None:
+        raise refuse(
+            f"the connector {connector.name} starts a process, and a login is for a URL",
+            "give the URL that its command leads to, if it is a bridge: diagnose list shows it",
+        )
+    return connector
 
 
 def _logged_in(connector: Connector, asked: Asked, environ: Mapping[str, str]) -> Connector:

@@ -52,5 +52,5 @@ class Options:
     """Register a client (RFC 7591) with each form of redirect URI, and remove it again."""
     runtime: bool = False
     allow_stdio: bool = False
-    """Start the command of a discovered file as well. An object made in code, or a file that was named, is meant."""
+    """Start the command of a found file too; an object made in code, or a file that was named, is meant."""
     limits: Limits = Limits()

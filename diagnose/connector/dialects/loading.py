@@ -92,7 +92,8 @@ def discover(
 ) -> tuple[Defined, ...]:
     """The connectors of every known file of this machine and of the project around ``cwd``.
 
-    Only reads: a command of such a file is started only with ``Options(allow_stdio=True)``. Who is overridden by whom, and which server stands in several files, is filled in.
+    Only reads: a command of such a file is started only with ``Options(allow_stdio=True)``. Who is overridden
+    by whom, and which server stands in several files, is filled in.
     """
     environ = os.environ if environ is None else environ
     folder = Path(cwd) if cwd is not None else working_directory()
