@@ -55,7 +55,7 @@ class Line:
 
 
 class LineReader:
-    """Feed bytes, get lines; a line beyond ``limit`` bytes is cut and told as soon as that is seen, never kept."""
+    """Feed bytes, get lines; a line beyond ``limit`` bytes is cut and told at once, never kept."""
 
     def __init__(self, *, limit: int) -> None:
         self._limit = limit
