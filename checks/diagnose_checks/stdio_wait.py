@@ -103,8 +103,9 @@ async def wait_for(ctx: Context, channel: StdioChannel, pending: Pending, patien
         try:
             reply = await channel.answer(pending, within=_TICK)
         except ExchangeFailed as problem:
-            why: Why = "too-large" if problem.kind == "too-large" else "ended"
-            return _waited(watch, why, problem=problem)
+            if problem.kind == "too-large":
+                return _waited(watch, "too-large", line=pending.broken[-1], problem=problem)
+            return _waited(watch, "ended", problem=problem)
         if reply is not None:
             return _waited(watch, "answered", reply=reply)
         if len(pending.broken) > checked:

@@ -188,6 +188,7 @@ class StdioChannel:
         elif line.is_message:
             self._other(line, pending)
         elif line.kind == "too-large" and pending is not None and not pending.reading.answered:
+            pending.broken.append(line)
             raise self._failed(pending, "too-large", line.detail)
         elif line.kind == "batch" and pending is not None:
             pending.reading.sort(line.parsed)  # type: ignore[arg-type]  # a batch has been parsed
