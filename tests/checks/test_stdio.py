@@ -11,7 +11,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from diagnose_checks.stdio_signs import decisive_line, is_lock, missing_variable, sign_of
+from diagnose_checks.stdio_signs import (
+    decisive_line,
+    is_lock,
+    missing_credential,
+    missing_variable,
+    sign_of,
+)
 
 from diagnose.api import diagnose_sync, start
 from diagnose.connector import Connector, Source, StdioTransport
@@ -168,6 +174,19 @@ def test_a_missing_variable_is_named(line: str) -> None:
     assert found is not None
     assert found[0] in line
     assert missing_variable([line], {found[0]: "given"}) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("WARN MISTRAL_API_KEY is not set: calls will fail", True),
+        ("LOG_LEVEL not set, info is taken", False),
+        ("API_TOKEN not set, falling back to anonymous access", False),
+        ("CACHE_DIR is missing", False),
+    ],
+)
+def test_a_server_that_goes_on_misses_credentials_only(line: str, named: bool) -> None:
+    assert named == (missing_credential([line], {}) is not None)
 
 
 def test_the_line_that_names_the_error_decides() -> None:
