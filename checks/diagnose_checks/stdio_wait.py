@@ -7,7 +7,7 @@ works, whether a launcher still fetches what it is to start, and whether anybody
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from diagnose.context import Context
@@ -134,7 +134,8 @@ def _spoilt(pending: Pending) -> tuple[Why, Line] | None:
     if last.raw.strip().endswith(b"}"):
         message = joined_message(pending.broken)
         if message is not None and message.get("id") == pending.request_id:
-            return "framing", pending.broken[0]
+            first, count = pending.broken[0], len(pending.broken)
+            return "framing", replace(first, detail=f"it stands on {count} lines, of which this is the first")
     return None
 
 
