@@ -23,7 +23,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("diagnose.cli_run", "Diagnose a connector: eleven steps, the one that breaks, and the fix."),
     "list": (
         "diagnose.cli_list",
-        "The connectors of every client on this machine, and what is wrong with them.",
+        "The connectors of every client on this machine, and their problems.",
     ),
     "login": ("diagnose.cli_login", "Log in to a connector, and keep the token for later runs."),
     "logout": ("diagnose.cli_logout", "Forget a stored login, and revoke it if you ask for that."),

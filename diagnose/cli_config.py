@@ -134,7 +134,7 @@ def _check(found: Connector, base: Connector) -> None:
     """What a route needs of this machine, named by its place in the file. Raises UsageError."""
     from diagnose.context import split_resolver
 
-    network, place = found.network, f"{base.source}/network"
+    network, place = found.network, f"{base.source.file} {base.source.pointer}/network"
     if network.client_key is not None and network.client_certificate is None:
         raise refuse("--client-key has no certificate to go with", "name it too: --client-cert PEM")
     for name in _FILES:

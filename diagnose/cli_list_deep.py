@@ -59,13 +59,12 @@ def _not_sent(entry: Defined) -> str | None:
     connector = entry.connector
     if connector is None or connector.stdio is not None or not connector.source.discovered:
         return None
-    names = sorted({name for value in connector.headers.values() for name in value.references})
-    names += sorted(set(connector.credential.references) - set(names))
+    names = connector.sent_variables
     if entry.folder is None or not names:
         return None
     return (
-        f"the file of a project sends {display(', '.join(names))} of this environment to {connector.origin}: "
-        f"name it, diagnose {display(f'{entry.client}:{entry.name}')}"
+        f"the file of a project sends {display(', '.join(names))} of this environment to {connector.origin}; "
+        f"if it may: diagnose {display(f'{entry.client}:{entry.name}')}"
     )
 
 
@@ -149,11 +148,10 @@ def _is_twin_of_any(entry: Listed, others: list[Listed]) -> bool:
 def _duplicate(tool: str, entries: list[Listed], client: str | None) -> Duplicate:
     from diagnose.catalogue import page
 
-    severity = "warning" if client is not None else "info"
     return Duplicate(
         code="CFG070",
         name=page("CFG070").name,
-        severity="warning" if severity == "warning" else "info",
+        severity="warning" if client is not None else "info",
         tool=tool,
         connectors=[entry.form for entry in entries],
         client=client,

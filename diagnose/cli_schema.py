@@ -13,9 +13,7 @@ __all__ = ["schema"]
 
 
 @click.command()
-@click.option(
-    "--of", type=Word(("report", "list")), default="report", help="Which document [default: report]."
-)
+@click.option("--of", type=Word(("report", "list")), default="report", help="Whose [default: report].")
 def schema(of: str) -> int:
     """Print the JSON Schema of the report, or of the list of connectors (draft 2020-12)."""
     if of == "list":

@@ -181,6 +181,8 @@ class Step:
     on_timeout: OnTimeout
     deadline: float
     always: bool = False
+    patience: float | None = None
+    """The deadline where the user named what is done."""
     called: str | None = None
     """The title where the transport gives the step another one."""
 
@@ -203,6 +205,7 @@ def step(
     on_timeout: OnTimeout,
     deadline: float,
     always: bool = False,
+    patience: float | None = None,
     called: str | None = None,
 ) -> Callable[[Check], Step]:
     """Make a check function a :class:`Step`; ``deadline`` is in seconds."""
@@ -218,6 +221,7 @@ def step(
             on_timeout=on_timeout,
             deadline=deadline,
             always=always,
+            patience=patience,
             called=called,
         )
 

@@ -40,6 +40,7 @@ def _timed_out(last: Recorded | None) -> str:
     codes=("CALL", "STDIO"),
     on_timeout=_timed_out,
     deadline=30,
+    patience=60,
 )
 async def sample_call(
     ctx: Context, init: InitFacts, session: SessionFacts, tools: ToolFacts | None

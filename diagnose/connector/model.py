@@ -50,6 +50,8 @@ class HttpTransport(_Part):
 
     type: Literal["auto", "streamable-http", "sse"] = "auto"
     url: str
+    filled: tuple[str, ...] = ()
+    """The variables whose values a client's file filled into the URL; what is no host of it is a secret."""
 
     @field_validator("url")
     @classmethod
@@ -267,6 +269,7 @@ class Connector(_Part):
         applied = self.credential.apply(environ)
         return (
             *secrets_in(self.url),
+            *_filled_in(self._http, environ),
             *applied.secrets(),
             *(
                 value
@@ -275,6 +278,17 @@ class Connector(_Part):
             ),
             *self.credential.kept_secrets(environ),
         )
+
+    @property
+    def sent_variables(self) -> tuple[str, ...]:
+        """The names of the environment variables whose values go to the endpoint."""
+        if isinstance(self.transport, StdioTransport):
+            return ()
+        kept = [value for _, value in self.credential]
+        several = [value for entry in kept if isinstance(entry, Mapping) for value in entry.values()]
+        values = [*self.headers.values(), *kept, *several]
+        names = [name for value in values if isinstance(value, Secret) for name in value.references]
+        return tuple(dict.fromkeys((*self.transport.filled, *names)))
 
     @property
     def secret_headers(self) -> tuple[str, ...]:
@@ -295,6 +309,14 @@ class Connector(_Part):
         from diagnose.connector.runtime import open_session
 
         return open_session(self)
+
+
+def _filled_in(transport: HttpTransport, environ: Mapping[str, str]) -> Iterator[str]:
+    host = transport.url.partition("://")[2].partition("/")[0]
+    for name in transport.filled:
+        value = environ.get(name, "")
+        if value and (value not in host or _is_secret(name, Secret(""))):
+            yield value
 
 
 def _is_secret(name: str, value: Secret) -> bool:

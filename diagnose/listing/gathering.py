@@ -1,4 +1,4 @@
-"""What stands in the files, as the list shows it: every text without secrets and without acting characters."""
+"""What stands in the files, as the list shows it: no secret in it, and no character that acts."""
 
 from __future__ import annotations
 

@@ -226,7 +226,7 @@ def _defined(
         made = make(entry)
         look(entry, made)
     bridge = bridge_of(made.argv)
-    target = command_shown(made.argv) if made.argv else made.url and url_shown(made.url)
+    target = command_shown(made.argv) if made.argv else _address_shown(made)
     return Defined(
         name=found.name,
         client=file.row.key,
@@ -244,6 +244,12 @@ def _defined(
         origins={slot.field: entry.origin(slot.at) for slot in entry.slots.values()},
         extra=entry.extra,
     )
+
+
+def _address_shown(made: Made) -> str | None:
+    """The URL as it is written: what a variable holds is the reader's own."""
+    url = made.written or made.url
+    return url and url_shown(url)
 
 
 def _broken(file: _File, problem: UsageError) -> Defined:
