@@ -87,7 +87,11 @@ class Dialect:
     splits: bool = False
     """Whether a command in one string is split as a shell would."""
     expands_home: bool = False
-    """Whether ``~`` at the start of a command is the home directory."""
+    """Whether ``~`` at the start of a command, an argument or a directory is the home directory."""
+    appends_path: bool = False
+    """Whether PATH in ``env`` is added to the client's own."""
+    env_file_needed: bool = False
+    """Whether a process whose ``envFile`` cannot be read is not started."""
     refuses: Mapping[str, str] = field(default_factory=dict)
     """Fields that make the client refuse an entry, and what to write instead."""
     guessed: bool = False

@@ -235,7 +235,7 @@ def _argument(entry: Entry, word: str, at: tuple[str | int, ...]) -> None:
     if word in _SHELL_WORDS:
         hint = "start a shell for it, or leave it out"
         entry.note("CFG055", "warning", "an argument is a shell's sign, and no shell reads it", hint, at)
-    elif word.startswith(("~/", "~\\")) or _VARIABLE.search(word):
+    elif (word.startswith(("~/", "~\\")) and not entry.row.expands_home) or _VARIABLE.search(word):
         what = "an argument holds ~ or a variable of a shell, which is passed on as it stands"
         entry.note("CFG055", "warning", what, "write the whole path", at)
     elif re.match(r"-{1,2}[A-Za-z][\w-]* \S", word):

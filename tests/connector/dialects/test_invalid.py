@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from diagnose.catalogue import page
 from diagnose.cli import main
 from diagnose.connector import Defined, Problem, load
 from diagnose.connector.dialects.rows import DIALECTS
@@ -222,3 +223,29 @@ def test_an_unknown_dialect_is_answered_with_those_there_are(tmp_path: Path) -> 
 
     assert "CFG061" == caught.value.code
     assert "cursor" in caught.value.hint
+
+
+FIELD = {
+    "config.placeholder-not-expanded": "CFG016",
+    "config.json-syntax": "CFG017",
+    "config.wrong-root-key": "CFG042",
+    "config.wrong-file": "CFG043",
+    "config.https-required-by-client": "CFG044",
+    "config.http-url-not-allowed": "CFG045",
+}
+"""Every class of the step config in the field, but the one that a server has to prove (TOK015)."""
+
+
+@pytest.mark.parametrize(("name", "code"), FIELD.items())
+def test_a_class_of_the_field_has_its_page_and_is_provoked(name: str, code: str) -> None:
+    provoked = {case["code"] for case in WRONG} | {case[2] for case in SYNTAX}
+
+    assert (name, (name,)) == (page(code).name, page(code).field)
+    assert code in provoked
+
+
+def test_an_env_file_that_is_missing_keeps_vs_code_from_starting_the_process(tmp_path: Path) -> None:
+    entry = {"command": "server", "envFile": "missing.env"}
+    found = read(tmp_path, VSCODE, {"servers": {"a": entry}}) + read(tmp_path, CURSOR, servers(**entry))
+
+    assert [("CFG018", "error"), ("CFG018", "warning")] == [(p.code, p.severity) for p in findings(found)]
