@@ -228,7 +228,7 @@ def _defined(
         title=file.row.title,
         scope="local" if found.project else file.scope,
         origin=entry.origin(),
-        connector=None if entry.failed else made.connector,
+        connector=made.connector if not entry.failed else None,
         problems=tuple(entry.problems),
         transport=made.transport,
         target=target or None,

@@ -80,6 +80,8 @@ class Dialect:
     desktop: bool = False
     carriers: tuple[Literal["http", "stdio"], ...] = ("http", "stdio")
     https_only: bool = False
+    sockets: tuple[str, ...] = ()
+    """Schemes of URLs that lead to a socket of this machine."""
     wins: tuple[str, ...] = ("local", "project", "user", "file")
     """Which scope goes before which, where a name stands in several."""
     strict_words: bool = True

@@ -46,7 +46,7 @@ def decide(entry: Entry) -> Transport | None:
     if word == "other":
         entry.note(
             "CFG064",
-            "error",
+            "info",
             f"{entry.row.title} has this transport for itself, and MCP has it not",
             "it cannot be diagnosed from outside that client",
             entry.slots["word"].at,
@@ -155,7 +155,7 @@ def _missing_word(entry: Entry, meant: Transport) -> Transport | None:
 def _nothing(entry: Entry) -> Transport | None:
     if entry.kept:
         what = f"only {entry.row.title} can reach what {entry.kept[0].field} names"
-        entry.note("CFG064", "error", what, "it cannot be diagnosed from outside", entry.kept[0].at)
+        entry.note("CFG064", "info", what, "it cannot be diagnosed from outside", entry.kept[0].at)
         return None
     own = [name for name, slot in entry.row.fields.items() if slot in ("url", "command", "argv")]
     for name, slot in entry.unknown.items():
