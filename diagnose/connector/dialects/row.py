@@ -86,6 +86,10 @@ class Dialect:
     """Which scope goes before which, where a name stands in several."""
     strict_words: bool = True
     """Whether an entry with an unknown word is refused, and not read by what else it has."""
+    needs_word: bool = False
+    """Whether a process needs its word too: the others start one where there is a command."""
+    env_values: bool = False
+    """Whether ``env`` takes numbers, and ``null`` for a variable that is taken away."""
     splits: bool = False
     """Whether a command in one string is split as a shell would."""
     expands_home: bool = False

@@ -161,6 +161,7 @@ AGENTS: tuple[Dialect, ...] = (
         bare=None,
         inherits="safe",
         splits=True,
+        needs_word=True,
         source="mistral-vibe 3.0.3, core.config.models",
     ),
     Dialect(
@@ -228,6 +229,7 @@ AGENTS: tuple[Dialect, ...] = (
         syntax=("{env:X}", "{file:X}"),
         unset="empty",
         inherits="all",
+        needs_word=True,
         source="@opencode-ai/sdk 1.19.3",
     ),
     Dialect(
@@ -265,6 +267,7 @@ AGENTS: tuple[Dialect, ...] = (
         bare=None,
         syntax=("${X}",),
         inherits="all",
+        needs_word=True,
         source="block/goose crates/goose extension config; add-mcp 2.4.0",
     ),
 )

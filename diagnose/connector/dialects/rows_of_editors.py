@@ -89,6 +89,7 @@ EDITORS: tuple[Dialect, ...] = (
         appends_path=True,
         sockets=("unix", "pipe"),
         env_file_needed=True,
+        env_values=True,
         source="vscode mcpConfiguration.ts, extHostMcpNode.ts; http falls back to SSE",
     ),
     Dialect(

@@ -124,19 +124,12 @@ def _nearest(entry: Entry, word: str) -> str:
 
 def _inferred(entry: Entry, url: Slot | None, command: Slot | None) -> Transport | None:
     if command is not None:
-        needs_word = entry.row.bare is None and "stdio" in entry.row.words and entry.row.key in _NEEDS_WORD
-        if not needs_word:
-            return "stdio"
-        return _missing_word(entry, "stdio")
+        return _missing_word(entry, "stdio") if entry.row.needs_word else "stdio"
     if url is None:
         return _nothing(entry)
     if entry.row.bare is None and "http_url" not in entry.slots:
         return _missing_word(entry, "streamable-http")
     return entry.row.bare
-
-
-_NEEDS_WORD = ("langchain", "opencode", "goose", "vibe")
-"""Clients that take nothing for granted; the others start a process where there is a command."""
 
 
 def _missing_word(entry: Entry, meant: Transport) -> Transport | None:
@@ -315,7 +308,7 @@ def environment_of(entry: Entry) -> dict[str, Secret]:
                 entry.note("CFG058", "info", what, hint, entry.slots[slot_name].at)
     slot = entry.slots.get("env")
     if slot is not None:
-        for name, (text, at) in texts_by_name(entry, slot, numbers=entry.row.key == "vscode").items():
+        for name, (text, at) in texts_by_name(entry, slot, numbers=entry.row.env_values).items():
             value = template(entry, text, at, f"the variable {name[:60]}", sent=False)
             if entry.row.appends_path and name.upper() == "PATH" and entry.here.environ.get(name):
                 between = ";" if entry.here.platform == "win32" else ":"
