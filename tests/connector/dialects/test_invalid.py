@@ -246,6 +246,34 @@ def test_what_only_its_client_can_reach_is_no_mistake_and_no_connector(
     assert capsys.readouterr().err.startswith("diagnose: CFG064 ")
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "variable"),
+    [
+        (
+            VSCODE,
+            {"inputs": [{"id": "k-1"}], "servers": {"a": {"url": URL, "headers": {"A": "${input:k-1}"}}}},
+            "INPUT_K_1",
+        ),
+        (
+            LIBRE,
+            f"mcpServers:\n  a:\n    url: {URL}\n    headers:\n      A: '{{{{LIBRECHAT_USER_ID}}}}'\n",
+            "LIBRECHAT_USER_ID",
+        ),
+        ("goose/config.yaml", "extensions:\n  a:\n    type: stdio\n    cmd: x\n    env_keys: [KEY]\n", "KEY"),
+        (CODE, remote(headersHelper="./token.sh"), "headersHelper"),
+    ],
+)
+def test_what_only_its_client_knows_is_noted_with_what_to_set_instead(
+    file: str, content: Any, variable: str, tmp_path: Path
+) -> None:
+    (found,) = read(tmp_path, file, content)
+    (note,) = found.problems
+
+    assert ("CFG058", "info") == (note.code, note.severity)
+    assert variable in f"{note.what} {note.hint}"
+    assert found.connector is not None
+
+
 HEALTHY = [
     (
         DESKTOP,
