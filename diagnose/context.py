@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import random
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from diagnose.wire.recorder import Recorder
 from diagnose.wire.resolver import NameserverResolver, PinnedResolver, Resolver, SystemResolver
 
 if TYPE_CHECKING:
+    from diagnose.oauth.acquisition import Person
     from diagnose.oauth.record import StoredLogin
 
 __all__ = ["Context", "default_resolver", "split_resolver"]
@@ -49,6 +51,10 @@ class Context:
     closing: AsyncExitStack = field(default_factory=AsyncExitStack)
     login: StoredLogin | None = None
     """The stored login whose tokens the connector's credential has."""
+    person: Person | None = None
+    """Who is asked to log in; None where nobody is there."""
+    waited_s: float = 0.0
+    """Seconds for which a person was waited for: no deadline counts them."""
     clock_skew_s: float | None = None
     trust_store: str | None = None
     proxies: dict[str, str] = field(default_factory=dict)
@@ -57,6 +63,7 @@ class Context:
     _findings: list[Finding] = field(default_factory=list)
     _not_applicable: str | None = None
     _until: float = float("inf")
+    _scope: asyncio.Timeout | None = None
     _late: Callable[[], Fault] | None = None
 
     @property
@@ -110,9 +117,25 @@ class Context:
         """Seconds until the current step's deadline."""
         return max(self._until - self.monotonic(), 0.0)
 
-    def begin(self, step_id: str, until: float) -> None:
-        """Start collecting for a step; called by the pipeline."""
-        self.step_id = step_id
+    @asynccontextmanager
+    async def waiting_for_person(self, seconds: float) -> AsyncIterator[None]:
+        """Stop the deadlines of step and run while somebody acts. Raises TimeoutError after ``seconds``."""
+        scope, began = self._scope, self.monotonic()
+        if scope is not None:
+            scope.reschedule(None)
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        finally:
+            took = self.monotonic() - began
+            self.waited_s += took
+            self._until += took
+            if scope is not None and not scope.expired():  # an interrupt has ended the step
+                scope.reschedule(asyncio.get_running_loop().time() + self.time_left())
+
+    def begin(self, step_id: str, until: float, scope: asyncio.Timeout | None = None) -> None:
+        """Start collecting for a step, whose deadline is ``scope``; called by the pipeline."""
+        self.step_id, self._scope = step_id, scope
         self._findings, self._not_applicable, self._until, self._late = [], None, until, None
 
     def collected(self) -> tuple[list[Finding], str | None]:

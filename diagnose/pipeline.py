@@ -91,7 +91,7 @@ class Run:
                     result = self._skipped(step, *skip)
                 else:
                     yield StepStarted(number=step.number, id=step.id, title=step.title, started_ms=started_ms)
-                    result = await self._run_step(step, deadline, started_ms)
+                    result = await self._run_step(step, deadline + ctx.waited_s, started_ms)
                     if self._reattributed is not None:
                         yield StepFinished(result=self._reattributed)
                         self._reattributed = None
@@ -99,7 +99,7 @@ class Run:
                 yield StepFinished(result=result)
         finally:
             broken = await self._close()
-        for amendment in (*broken, *await self._afterwards(deadline)):
+        for amendment in (*broken, *await self._afterwards(deadline + ctx.waited_s)):
             yield StepFinished(result=self._amended(amendment))
         elapsed = round((time.monotonic() - began) * 1000, 1)
         report = self._report(run_id, started_at, elapsed)
@@ -192,14 +192,14 @@ class Run:
 
     async def _run_step(self, step: Step, deadline: float, started_ms: float) -> model.StepResult:
         ctx = self.ctx
-        began = time.monotonic()
+        began, waited_before = time.monotonic(), ctx.waited_s
         allowed = self._allowed(step, deadline - began)
-        ctx.begin(step.id, ctx.monotonic() + allowed)
         faults: list[Finding] = []
         earlier: str | None = None
         try:
             async with asyncio.timeout(allowed) as scope:
                 self._running = scope
+                ctx.begin(step.id, ctx.monotonic() + allowed, scope)
                 given = await step.run(ctx, *self._arguments(step))
                 self.facts[type(given)] = given
         except Fault as fault:
@@ -213,7 +213,7 @@ class Run:
             if self._running is None or not self._running.expired():  # not our deadline: the check's own
                 faults.append(_bug(problem))
             elif not self._interrupted:
-                faults.append(self._timed_out(step, allowed, deadline))
+                faults.append(self._timed_out(step, allowed, deadline + ctx.waited_s - waited_before))
         except UsageError:
             raise
         except Exception as problem:  # the one place where our own bug becomes a finding

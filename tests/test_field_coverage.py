@@ -45,28 +45,31 @@ TOKEN = {
     "token.jwks-url-wrong": "the key is unknown where the server looks",
 }
 
-# What shows only when the authorization server itself is asked, under --deep or at its token endpoint, or
-# when a credential is used more than once: not held to the two rules below.
+# What shows only when the authorization server itself is asked, under --deep and --register.
+PROBED = {
+    "auth.redirect-uri-loopback-form": "another host, port or path than the registered one",
+    "auth.code-not-redeemed": "nothing between the callback and the token works",
+    "auth.dcr-redirect-not-allowed": "registration refuses one kind of redirect URI",
+    "auth.resource-not-registered": "invalid_target for the URL of the endpoint",
+    "auth.resource-param-required": "without resource the login leads out of the flow",
+    "auth.registered-client-forgotten": "a stored client id is unknown, and a new one is given",
+}
+
+# What shows only when a credential is used more than once: not held to the two rules below.
 ASKED_FOR = (
-    "auth.redirect-uri-loopback-form",
-    "auth.code-not-redeemed",
-    "auth.dcr-redirect-not-allowed",
-    "auth.resource-not-registered",
-    "auth.resource-param-required",
-    "auth.registered-client-forgotten",
     "token.accepted-then-never-used",
     "token.refresh-rotation-race",
     "token.doctor-false-ok",
 )
 
 
-@pytest.mark.parametrize("name", [*DISCOVERY, *TOKEN])
+@pytest.mark.parametrize("name", [*DISCOVERY, *TOKEN, *PROBED])
 def test_a_class_of_the_field_is_named_by_a_page_that_is_in_force(name: str) -> None:
     naming = [code for code in codes() if page(code).status == "active" and name in page(code).field]
     assert [] != naming
 
 
-@pytest.mark.parametrize("name", [*DISCOVERY, *TOKEN])
+@pytest.mark.parametrize("name", [*DISCOVERY, *TOKEN, *PROBED])
 def test_a_class_of_the_field_is_provoked_by_a_scenario(name: str) -> None:
     provoking = [made.name for made in scenarios() if name in made.field]
     assert [] != provoking

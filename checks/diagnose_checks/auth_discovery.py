@@ -2,7 +2,7 @@
 
 From the challenge to the protected resource metadata to the authorization server metadata, as a client
 walks before its first login, and every document held against the others. GET only, no credential, no
-registration, no token request.
+registration, no token request, unless ``--deep`` or ``--register`` asks for them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ from diagnose_checks.authorization_servers import (
     unlisted_issuer,
 )
 from diagnose_checks.challenge import Challenges, parse_challenges
+from diagnose_checks.deep_ledger import Ledger, subject_of
+from diagnose_checks.deep_probe import probe_server
 from diagnose_checks.discovery_urls import legacy_server_metadata_url
 from diagnose_checks.facts import AuthFacts, DnsFacts, HttpFacts
+from diagnose_checks.identity_providers import advised
 from diagnose_checks.legacy_clients import judge_legacy_clients
 from diagnose_checks.metadata_fetch import Document, Reader
 from diagnose_checks.open_endpoint import look_around
@@ -38,6 +41,7 @@ from diagnose_checks.resource_metadata import (
     servers_of,
 )
 from diagnose_checks.scope_lists import requested_scopes
+from diagnose_checks.vetted_wires import VettedWires
 
 __all__ = ["auth_discovery", "challenges_of"]
 
@@ -59,6 +63,7 @@ class _Walk:
     resource: Document | None = None
     server: Document | None = None
     judged: Judged | None = None
+    probes: tuple[Mapping[str, Any], ...] = ()
 
     def add(self, subject: str, documents: Iterable[Document]) -> None:
         self.asked += [document.listed(subject) for document in documents]
@@ -88,7 +93,7 @@ async def auth_discovery(ctx: Context, http: HttpFacts, dns: DnsFacts | None) ->
     # A key in the query is a credential, not a part of the resource's name.
     endpoint = ctx.connector.url.partition("?")[0] if shown.kind == "query" else ctx.connector.url
     walk = _Walk(challenges=challenges_of(http), endpoint=endpoint, reach=reach_of(ctx.origin, addresses))
-    reader = Reader(ctx, http._http, walk.reach)
+    reader = Reader(VettedWires(ctx, http._http, walk.reach))
     if not http.challenged:
         return await _accepted(ctx, reader, walk, shown)
     schemes = walk.challenges.schemes
@@ -97,7 +102,18 @@ async def auth_discovery(ctx: Context, http: HttpFacts, dns: DnsFacts | None) ->
         return _facts(walk, required=True)
     _judge_challenge(walk, http)
     await _walk(reader, walk, ctx)
+    if (ctx.options.deep or ctx.options.register) and not shown.static:
+        await _probe(reader, walk, ctx)
     return _conclude(ctx, walk, shown)
+
+
+async def _probe(reader: Reader, walk: _Walk, ctx: Context) -> None:
+    """--deep and --register: what the authorization server really answers, beside what its document says."""
+    if walk.server is None or walk.judged is None:
+        return
+    subject = subject_of(ctx, walk.endpoint, walk.challenges, walk.resource, walk.server)
+    probed = await probe_server(Ledger(ctx=ctx, wires=reader.wires), subject, walk.findings)
+    walk.findings, walk.probes = advised(probed.findings, walk.judged.provider), probed.probes
 
 
 def challenges_of(http: HttpFacts) -> Challenges:
@@ -126,7 +142,20 @@ async def _accepted(ctx: Context, reader: Reader, walk: _Walk, shown: Presented)
             found = judge_resource(walk.resource, walk.endpoint)
             found += unlisted_issuer(ctx.connector, walk.resource, servers_of(walk.resource.value))
             _warn_of_contradiction(ctx, found)
+            if not found and shown.kind == "oauth2" and (ctx.options.deep or ctx.options.register):
+                await _beyond_the_token(ctx, reader, walk, walk.resource)
     return _facts(walk, required=None)
+
+
+async def _beyond_the_token(ctx: Context, reader: Reader, walk: _Walk, resource: Document) -> None:
+    """The token is good; would the next login be? Nothing that is found here is worse than a warning."""
+    servers = servers_of(resource.value)
+    if not servers or not is_absolute(servers[0]):
+        return
+    walk.take(await judge_servers(reader, ctx, walk.reach, walk.challenges, resource, servers))
+    await _probe(reader, walk, ctx)
+    for finding in walk.findings:
+        ctx.add(replace(finding, severity="warning") if severity_of(finding) == "error" else finding)
 
 
 def _judge_challenge(walk: _Walk, http: HttpFacts) -> None:
@@ -256,6 +285,7 @@ def _facts(walk: _Walk, *, required: bool | None) -> AuthFacts:
         identity_provider=provider.name if provider else None,
         pkce=tuple(str(method)[:40] for method in methods[:20]) if isinstance(methods, list) else None,
         candidates=tuple(walk.asked) or None,
+        probes=walk.probes or None,
         _resource_metadata=resource or None,
         _server_metadata=server or None,
     )

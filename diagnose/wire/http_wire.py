@@ -244,15 +244,15 @@ class HttpWire:
     ) -> AsyncIterator[Live]:
         """Send one request and give the answer as soon as its headers are here.
 
-        ``credential=False`` leaves the credential and the connector's headers out; ``without`` names
-        headers to leave out, for contrasts. Raises ExchangeFailed.
+        ``credential=False`` leaves out the credential, the connector's headers and every cookie, also the
+        answer's; ``without`` names headers to leave out, for contrasts. Raises ExchangeFailed.
         """
         target, sent = self._prepared(url, headers or {}, body, credential=credential, without=without)
         exchange = self.recorder.begin(step, method, target, sent, body)
         request = httpx2.Request(
             method, target, headers=sent, content=body or None, extensions={"trace": _tracer(exchange)}
         )
-        response = await self._send(request, exchange)
+        response = await self._send(request, exchange, keep_cookies=credential)
         live = Live(response, exchange, limit=limit or self.body_limit)
         try:
             yield live
@@ -296,7 +296,9 @@ class HttpWire:
         kept.set_cookie_header(request)
         return request.headers.get("cookie")
 
-    async def _send(self, request: httpx2.Request, exchange: Recorded) -> httpx2.Response:
+    async def _send(
+        self, request: httpx2.Request, exchange: Recorded, *, keep_cookies: bool
+    ) -> httpx2.Response:
         def failed(kind: FailureKind, problem: BaseException) -> ExchangeFailed:
             exchange.error = describe(problem)
             exchange.mark("wait")
@@ -331,7 +333,7 @@ class HttpWire:
         )
         cookies = response.headers.get_list("set-cookie")
         # One outside ASCII could not be sent back: no header may carry it.
-        if cookies and all(cookie.isascii() for cookie in cookies):
+        if keep_cookies and cookies and all(cookie.isascii() for cookie in cookies):
             response.request = request
             self._cookies.setdefault(origin_of(str(request.url)), httpx2.Cookies()).extract_cookies(response)
         return response

@@ -85,13 +85,14 @@ def test_the_options_of_a_run_reach_it() -> None:
     options = options_of(
         asked(
             *("--timeout", "7", "--step-timeout", "2.5", "--until", "3", "--sample", "auto"),
-            *("--tool", "search", "--args", '{"q": "tea"}', "--deep", "--runtime"),
+            *("--tool", "search", "--args", '{"q": "tea"}', "--deep", "--register", "--runtime"),
         )
     )
 
     assert (7.0, 2.5, "tls", "search") == (options.timeout, options.step_timeout, options.until, options.tool)
     assert {"q": "tea"} == options.arguments
     assert options.deep
+    assert options.register
     assert options.runtime
 
 

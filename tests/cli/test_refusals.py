@@ -97,7 +97,19 @@ REFUSED: list[tuple[str, list[str], str]] = [
     ("CFG018", [URL, "--config", str(HERE.parent)], "is a directory"),
     ("CFG019", [URL, "--config", str(HERE.parent / "empty_list.json")], '{"connectors": [...]}'),
     ("CFG061", [URL, "--config", str(NO_CONNECTOR_FILE)], "docs/connectors.md"),
+    ("CFG030", [URL, "--credentials-from", "keychain"], "mcp-remote, fastmcp, vibe"),
+    ("CFG031", [URL, "--credentials-from", f"mcp-remote:{HERE.parent}"], "log in with npx mcp-remote"),
 ]
+
+NEED_A_STORE = {
+    "CFG020": "cli/test_stored_logins.py",
+    "CFG021": "cli/test_stored_logins.py",
+    "CFG022": "connector/test_connect_with_login.py",
+    "CFG023": "cli/test_stored_logins.py",
+    "CFG024": "cli/test_stored_logins.py",
+    "CFG032": "oauth/test_borrowed.py",
+}
+"""Codes that no command line provokes by itself, and the tests that do."""
 
 
 @pytest.mark.parametrize(("code", "argv", "hint"), REFUSED)
@@ -114,17 +126,22 @@ def test_a_refusal_is_one_sentence_with_the_correction(
     assert 1 == printed.err.count("\n")
 
 
-ELSEWHERE = (
-    HERE.parents[1] / "oauth/test_borrowed.py",
-    *(HERE.parents[1] / "connector/dialects").glob("*.*"),
+FILES_OF_CLIENTS = "".join(
+    path.read_text(encoding="utf-8") for path in (HERE.parents[1] / "connector/dialects").glob("*.*")
 )
+"""What provokes the codes of files that other clients have."""
 
 
-def test_every_configuration_page_is_proven_here_or_where_files_and_logins_are() -> None:
-    rest = {code for code in codes() if code.startswith("CFG")} - {code for code, _, _ in REFUSED}
-    proven = "".join(path.read_text(encoding="utf-8") for path in ELSEWHERE)
+def test_every_configuration_page_is_proven_here_or_in_the_file_of_a_client() -> None:
+    here = {code for code, _, _ in REFUSED} | set(NEED_A_STORE)
+    rest = {code for code in codes() if code.startswith("CFG")} - here
 
-    assert [] == sorted(code for code in rest if f'"{code}"' not in proven)
+    assert [] == sorted(code for code in rest if f'"{code}"' not in FILES_OF_CLIENTS)
+
+
+@pytest.mark.parametrize(("code", "module"), NEED_A_STORE.items())
+def test_a_page_that_needs_a_store_is_proven_where_it_is_said(code: str, module: str) -> None:
+    assert code in (HERE.parent.parent / module).read_text(encoding="utf-8")
 
 
 CANARY = "tok3nXcanaryX9f2b7c1d4e5"
