@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import click
+
 from diagnose.cli_target import Asked, NoConnector, readable, typed_connector
 from diagnose.cli_words import nearest, refuse
 from diagnose.display import display
@@ -58,9 +60,17 @@ def _chosen(target: str, file: str, known: tuple[Defined, ...]) -> tuple[Connect
 def _usable(entry: Defined) -> Connector:
     """The connector of a definition. Raises UsageError with the reason why it is none."""
     if entry.connector is not None:
+        _tell(entry)
         return entry.connector
     assert entry.reason is not None  # one of the two is always there
     raise entry.reason.as_error()
+
+
+def _tell(entry: Defined) -> None:
+    """Mistakes of the file that do not keep its client from using the entry, on stderr."""
+    for problem in entry.problems:
+        if problem.severity == "warning" and problem.code != "CFG003":  # which the run itself refuses
+            click.echo(f"diagnose: {problem} (a warning)", err=True)
 
 
 def _address(url: str) -> tuple[Any, str, str]:
