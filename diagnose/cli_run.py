@@ -192,10 +192,10 @@ def run(target: str | None, fail_on: str, exit_by_step: bool, **given: Any) -> i
     from diagnose.api import start
 
     options = replace(options, allow_stdio=allowed)
+    started = start(found_target.connector, options=options, problems=found_target.problems)
     if not printing.quiet:
         for problem in found_target.problems:
             say(f"{problem.severity}: {problem}")
-    started = start(found_target.connector, options=options, problems=found_target.problems)
     found, delivered = diagnose_and_print(started, printing)
     code = exit_code_of(started, found, fail_on, exit_by_step)
     return code if delivered or code else ExitCode.USAGE

@@ -85,8 +85,9 @@ class Twin:
 class Defined:
     """One entry of one file, or a file of which nothing could be read.
 
-    ``connector`` is None exactly where ``problems`` has an error, which is then the reason; a file that
-    cannot be read at all is one such record with an empty ``name``. ``target`` is the URL or the command
+    ``connector`` is None where ``problems`` has an error, and where only this client can reach what it names
+    (an extension, a socket); ``reason`` says which. A file that cannot be read at all is one such record with
+    an empty ``name``. ``target`` is the URL or the command
     line with secrets masked. ``real_url`` is where a bridge such as mcp-remote leads. ``extra`` holds, by
     pointer within the entry, what the model has no place for: it is the file's own and may hold secrets.
     """
@@ -114,5 +115,8 @@ class Defined:
 
     @property
     def reason(self) -> Problem | None:
-        """Why there is no connector."""
-        return next((problem for problem in self.problems if problem.severity == "error"), None)
+        """Why there is no connector, or None where there is one."""
+        if self.connector is not None:
+            return None
+        errors = (problem for problem in self.problems if problem.severity == "error")
+        return next(errors, next((problem for problem in self.problems if problem.code == "CFG064"), None))

@@ -14,7 +14,7 @@ from diagnose.errors import UsageError
 __all__ = ["Secret", "is_unfilled", "spelt_secrets"]
 
 # A default is for a variable that is unset or empty; the other form is a dollar that begins no reference.
-_REFERENCE = re.compile(r"\$\{(?:text:(\$)|env:([^}]*?)(?::-([^}]*))?)\}")
+_REFERENCE = re.compile(r"\$\{(?:text:(\$)|env:([^}]{0,200}?)(?::-([^}]{0,2000}))?)\}")
 _TAKEN_FOR_ONE = re.compile(r"\$(?=\{(?:env:|text:\$\}))")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What other programs fill in and this one does not: it would be sent as it stands (the server says 401).

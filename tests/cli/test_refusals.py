@@ -42,7 +42,7 @@ REFUSED: list[tuple[str, list[str], str]] = [
     ("CFG005", [URL, "--ca-bundle", "/no/such/file"], "does not exist"),
     ("CFG005", [URL, "--client-cert", "/no/such/file"], "--client-cert"),
     ("CFG006", [], "type a URL"),
-    ("CFG006", ["run"], "TARGET is missing"),
+    ("CFG006", ["run"], "there is no target"),
     ("CFG006", [URL, "--colour", "never"], "did you mean --color?"),
     ("CFG006", [URL, "--era", "modren"], "did you mean modern?"),
     ("CFG006", [URL, "--format", "jsno"], "did you mean json?"),
@@ -95,7 +95,8 @@ REFUSED: list[tuple[str, list[str], str]] = [
     ("CFG017", [URL, "--config", __file__], f"({HERE}:1:"),
     ("CFG018", [URL, "--config", "/no/such/file"], "no such file"),
     ("CFG018", [URL, "--config", str(HERE.parent)], "is a directory"),
-    ("CFG019", [URL, "--config", str(NO_CONNECTOR_FILE)], "known there: url, name"),
+    ("CFG019", [URL, "--config", str(HERE.parent / "empty_list.json")], '{"connectors": [...]}'),
+    ("CFG061", [URL, "--config", str(NO_CONNECTOR_FILE)], "docs/connectors.md"),
     ("CFG030", [URL, "--credentials-from", "keychain"], "mcp-remote, fastmcp, vibe"),
     ("CFG031", [URL, "--credentials-from", f"mcp-remote:{HERE.parent}"], "log in with npx mcp-remote"),
 ]
@@ -125,10 +126,17 @@ def test_a_refusal_is_one_sentence_with_the_correction(
     assert 1 == printed.err.count("\n")
 
 
-def test_every_configuration_page_is_proven_here() -> None:
-    assert sorted(code for code in codes() if code.startswith("CFG")) == sorted(
-        {code for code, _, _ in REFUSED} | set(NEED_A_STORE)
-    )
+FILES_OF_CLIENTS = "".join(
+    path.read_text(encoding="utf-8") for path in (HERE.parents[1] / "connector/dialects").glob("*.*")
+)
+"""What provokes the codes of files that other clients have."""
+
+
+def test_every_configuration_page_is_proven_here_or_in_the_file_of_a_client() -> None:
+    here = {code for code, _, _ in REFUSED} | set(NEED_A_STORE)
+    rest = {code for code in codes() if code.startswith("CFG")} - here
+
+    assert [] == sorted(code for code in rest if f'"{code}"' not in FILES_OF_CLIENTS)
 
 
 @pytest.mark.parametrize(("code", "module"), NEED_A_STORE.items())

@@ -7,7 +7,7 @@ import json
 from diagnose.connector.defined import Origin, Problem
 from diagnose.connector.dialects.documents import Document
 from diagnose.connector.dialects.entry import Entry
-from diagnose.connector.dialects.row import Dialect
+from diagnose.connector.dialects.row import BASES, Dialect
 
 __all__ = ["of_document", "of_entry"]
 
@@ -42,10 +42,9 @@ def of_document(row: Dialect, document: Document, is_read: bool) -> tuple[Proble
 def of_entry(entry: Entry, row: Dialect, *, is_read: bool, rooted: bool, twice: bool) -> None:
     """What holds for this entry because of where it stands."""
     if not is_read:
-        right = row.places[0].linux or ""
-        others = ", ".join(_plain(place.linux) for place in row.places if place.linux)
-        what = f"{row.title} does not read this file"
-        entry.note("CFG043", "error", what, f"move the entry to {others or _plain(right)}")
+        paths = (getattr(place, _system(entry)) for place in row.places)
+        files = ", ".join(_plain(path) for path in paths if path)
+        entry.note("CFG043", "error", f"{row.title} does not read this file", f"move the entry to {files}")
     elif not rooted:
         _wrong_root(entry, row)
     if not entry.name.strip() and entry.row.name_field:
@@ -81,10 +80,10 @@ def _root_of(entry: Entry) -> str:
     return first if isinstance(first, str) else ""
 
 
-def _plain(path: str | None) -> str:
-    replaced = (path or "").replace("{home}", "~").replace("{claude}", "~").replace("{config}", "~/.config")
-    return (
-        replaced.replace("{codex}", "~/.codex")
-        .replace("{vibe}", "~/.vibe")
-        .replace("{copilot}", "~/.copilot")
-    )
+def _system(entry: Entry) -> str:
+    return entry.here.platform if entry.here.platform in ("darwin", "win32") else "linux"
+
+
+def _plain(path: str) -> str:
+    """A place without its variables, as most people have it."""
+    return path.format(**{name: default for name, (_, default) in BASES.items()})

@@ -7,7 +7,8 @@ our own reference: the client sends it as it stands.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Literal
 
 from diagnose.connector.secret import Secret
@@ -17,20 +18,20 @@ __all__ = ["SYNTAX", "Filled", "Reference", "fill", "left_over"]
 
 _Kind = Literal["variable", "kept", "folder"]
 
-_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,200}"
 
 SYNTAX: Mapping[str, tuple[str, _Kind, str]] = {
     "${env:X}": (rf"\$\{{env:(?P<name>{_NAME})\}}", "variable", ""),
-    "${X:-default}": (rf"\$\{{(?P<name>{_NAME})(?::-(?P<default>[^}}]*))?\}}", "variable", ""),
+    "${X:-default}": (rf"\$\{{(?P<name>{_NAME})(?::-(?P<default>[^}}]{{0,2000}}))?\}}", "variable", ""),
     "${X}": (rf"\$\{{(?P<name>{_NAME})\}}", "variable", ""),
     "$X": (rf"\$(?P<name>{_NAME})", "variable", ""),
     "%X%": (rf"%(?P<name>{_NAME})%", "variable", ""),
     "{env:X}": (rf"\{{env:(?P<name>{_NAME})\}}", "variable", ""),
     "${{ secrets.X }}": (rf"\$\{{\{{\s*secrets\.(?P<name>{_NAME})\s*\}}\}}", "variable", ""),
-    "${{ inputs.X }}": (r"\$\{\{\s*inputs\.(?P<name>[^}\s]+)\s*\}\}", "kept", "INPUT_"),
-    "${input:X}": (r"\$\{input:(?P<name>[^}]+)\}", "kept", "INPUT_"),
-    "{file:X}": (r"\{file:(?P<name>[^}]+)\}", "kept", "FILE_"),
-    "${file:X}": (r"\$\{file:(?P<name>[^}]+)\}", "kept", "FILE_"),
+    "${{ inputs.X }}": (r"\$\{\{\s*inputs\.(?P<name>[^}\s]{1,200})\s*\}\}", "kept", "INPUT_"),
+    "${input:X}": (r"\$\{input:(?P<name>[^}]{1,200})\}", "kept", "INPUT_"),
+    "{file:X}": (r"\{file:(?P<name>[^}]{1,200})\}", "kept", "FILE_"),
+    "${file:X}": (r"\$\{file:(?P<name>[^}]{1,200})\}", "kept", "FILE_"),
     "{{X}}": (r"\{\{\s*(?P<name>[A-Za-z0-9_]+)\s*\}\}", "kept", ""),
     "{x}": (r"(?<![${])\{(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)\}(?!\})", "kept", ""),
     "${workspaceFolder}": (r"\$\{(?P<name>workspaceFolder|workspaceRoot)\}", "folder", ""),
@@ -41,9 +42,10 @@ SYNTAX: Mapping[str, tuple[str, _Kind, str]] = {
 """A spelling, what it is, and the prefix of the variable that stands for a value that only the client has."""
 
 _PLACEHOLDER = re.compile(
-    r"\$\{\{[^}]*\}\}|\$\{[^}]*\}|\{\{[^}]*\}\}|\{(?:env|file):[^}]*\}|%[A-Za-z_][A-Za-z0-9_]*%(?![0-9A-Fa-f])"
+    r"\$\{\{[^}]{0,200}\}\}|\$\{[^}]{0,200}\}|\{\{[^}]{0,200}\}\}|\{(?:env|file):[^}]{0,200}\}"
+    r"|%[A-Za-z_][A-Za-z0-9_]{0,80}%(?![0-9A-Fa-f])"
 )
-_LAST_WORD = re.compile(r"(?:^|\s)(\$[A-Za-z_][A-Za-z0-9_]*|<[A-Za-z][A-Za-z0-9_ -]*>)$")
+_LAST_WORD = re.compile(r"(?:^|\s)(\$[A-Za-z_][A-Za-z0-9_]*|<[A-Za-z][A-Za-z0-9_ -]{0,60}>)$")
 
 
 @record
@@ -72,21 +74,17 @@ def fill(text: str, syntax: tuple[str, ...], folders: Mapping[str, str]) -> Fill
     references: list[Reference] = []
     rest: list[str] = []
     end = 0
-    for match, kind, prefix in _found(text, syntax):
-        between = text[end : match.start()]
+    for start, found, name, default, kind, prefix in _found(text, syntax):
+        between = text[end:start]
         parts.append(Secret.escaped(between))
         rest.append(between)
-        end = match.end()
-        name = match.group("name")
+        end = start + len(found)
         if kind == "folder":
-            parts.append(folders.get(name, match.group()))
+            parts.append(folders.get(name, found))
             rest.append("x")
             continue
         variable = name if kind == "variable" else prefix + _as_variable(name)
-        default = match.groupdict().get("default")
-        references.append(
-            Reference(written=match.group(), variable=variable, default=default, kept=kind == "kept")
-        )
+        references.append(Reference(written=found, variable=variable, default=default, kept=kind == "kept"))
         parts.append(f"${{env:{variable}}}" if default is None else f"${{env:{variable}:-{default}}}")
         rest.append("x")
     parts.append(Secret.escaped(text[end:]))
@@ -100,15 +98,30 @@ def left_over(text: str) -> tuple[str, ...]:
     return (*_PLACEHOLDER.findall(text), *([last.group(1)] if last else []))
 
 
-def _found(text: str, syntax: tuple[str, ...]) -> list[tuple[re.Match[str], _Kind, str]]:
-    """Matches in their order; where two overlap, the spelling that is named first has it."""
-    taken: list[tuple[re.Match[str], _Kind, str]] = []
-    for spelling in syntax:
-        pattern, kind, prefix = SYNTAX[spelling]
-        for match in re.finditer(pattern, text):
-            if all(match.end() <= other.start() or match.start() >= other.end() for other, _, _ in taken):
-                taken.append((match, kind, prefix))
-    return sorted(taken, key=lambda found: found[0].start())
+def _found(text: str, syntax: tuple[str, ...]) -> Iterator[tuple[int, str, str, str | None, _Kind, str]]:
+    """Place, text, name, default, kind and prefix of every match; the first spelling that fits has it."""
+    for match in _pattern(syntax).finditer(text) if syntax else ():
+        index = int(str(match.lastgroup)[1:])
+        _, kind, prefix = SYNTAX[syntax[index]]
+        groups = match.groupdict()
+        yield (
+            match.start(),
+            match.group(),
+            groups[f"name{index}"],
+            groups.get(f"default{index}"),
+            kind,
+            prefix,
+        )
+
+
+@cache
+def _pattern(syntax: tuple[str, ...]) -> re.Pattern[str]:
+    """One pattern for all spellings of a client, so that a text is walked once."""
+    parts = []
+    for index, spelling in enumerate(syntax):
+        numbered = re.sub(r"\(\?P<(name|default)>", rf"(?P<\g<1>{index}>", SYNTAX[spelling][0])
+        parts.append(f"(?P<s{index}>{numbered})")
+    return re.compile("|".join(parts))
 
 
 def _as_variable(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from json.decoder import scanstring  # type: ignore[attr-defined]  # the decoder's own, in C where there is one
 
 __all__ = ["Places", "without_comments"]
@@ -45,6 +46,7 @@ class Places:
         self._known: dict[_Path, int] = {(): self._after_space(0)}
         self._names: dict[_Path, int] = {}
         self._scanned: set[_Path] = set()
+        self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
 
     def find(self, at: _Path) -> tuple[int, int] | None:
         """Line and column, from 1, of the name of a member, or of an element."""
@@ -54,7 +56,8 @@ class Places:
         offset = self._names.get(at, self._known.get(at))
         if offset is None:
             return None
-        return self._text.count("\n", 0, offset) + 1, offset - self._text.rfind("\n", 0, offset)
+        line = bisect_right(self._lines, offset)
+        return line, offset - self._lines[line - 1] + 1
 
     def _after_space(self, offset: int) -> int:
         found = _SPACE.match(self._text, offset)

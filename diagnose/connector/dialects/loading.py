@@ -35,6 +35,7 @@ __all__ = ["discover", "load"]
 
 _OWN = "connector-file"
 _OWN_NAMES = frozenset({"name", "url", "transport"})
+_MOST_ENTRIES = 1000
 _Scope = Literal["user", "project", "local", "file"]
 
 
@@ -194,6 +195,9 @@ def _entries(file: _File, document: Document, here: Here) -> tuple[Defined, ...]
         other = recognised(document)
         if other is not None and other.key != row.key:
             own = [(other, found, False) for found in entries(other, document.value)]
+    if len(own) > _MOST_ENTRIES:
+        what = f"the file holds {len(own)} entries, and {_MOST_ENTRIES} are read"
+        raise UsageError("CFG019", what, where=document.file, hint="split the file")
     problems = of_document(row, document, file.is_read)
     names: dict[str, int] = {}
     for _, found, _ in own:
@@ -233,7 +237,7 @@ def _defined(
         title=file.row.title,
         scope="local" if found.project else file.scope,
         origin=entry.origin(),
-        connector=None if entry.failed else made.connector,
+        connector=made.connector if not entry.failed else None,
         problems=tuple(entry.problems),
         transport=made.transport,
         target=target or None,

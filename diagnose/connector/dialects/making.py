@@ -85,6 +85,10 @@ def _endpoint(entry: Entry, transport: str) -> Made:
     if not isinstance(slot.value, str):
         entry.wrong_kind(slot, "the URL as a string")
         return Made(transport=transport, headers=headers)
+    if slot.value.partition(":")[0] in entry.row.sockets:
+        what = f"{entry.row.title} reaches this socket, and no run does"
+        entry.note("CFG064", "info", what, "it cannot be diagnosed from outside", slot.at)
+        return Made(transport=transport, headers=headers)
     url = plain(entry, slot.value, slot.at, "the URL")
     filled = variables_in(entry, slot.value)
     made = Made(

@@ -80,14 +80,24 @@ class Dialect:
     desktop: bool = False
     carriers: tuple[Literal["http", "stdio"], ...] = ("http", "stdio")
     https_only: bool = False
+    sockets: tuple[str, ...] = ()
+    """Schemes of URLs that lead to a socket of this machine."""
     wins: tuple[str, ...] = ("local", "project", "user", "file")
     """Which scope goes before which, where a name stands in several."""
     strict_words: bool = True
     """Whether an entry with an unknown word is refused, and not read by what else it has."""
+    needs_word: bool = False
+    """Whether a process needs its word too: the others start one where there is a command."""
+    env_values: bool = False
+    """Whether ``env`` takes numbers, and ``null`` for a variable that is taken away."""
     splits: bool = False
     """Whether a command in one string is split as a shell would."""
     expands_home: bool = False
-    """Whether ``~`` at the start of a command is the home directory."""
+    """Whether ``~`` at the start of a command, an argument or a directory is the home directory."""
+    appends_path: bool = False
+    """Whether PATH in ``env`` is added to the client's own."""
+    env_file_needed: bool = False
+    """Whether a process whose ``envFile`` cannot be read is not started."""
     refuses: Mapping[str, str] = field(default_factory=dict)
     """Fields that make the client refuse an entry, and what to write instead."""
     guessed: bool = False

@@ -74,6 +74,7 @@ LIBRARIES: tuple[Dialect, ...] = (
         },
         bare=None,
         syntax=("${X}",),
+        needs_word=True,
         source="langchain-mcp-adapters 0.3.2: every entry needs a transport",
     ),
     Dialect(

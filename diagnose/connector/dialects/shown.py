@@ -16,6 +16,7 @@ __all__ = ["command_shown", "dumped", "url_shown"]
 _SECRET_WORD = re.compile(r"key|token|secret|passw|auth|credential|header|bearer|cookie|pat$", re.IGNORECASE)
 _KEY_LIKE = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[\w.+=~-]{20,}")
 _ENVIRONMENT = re.compile(r"(-e|--env)")
+_DEEPEST = 20
 _OPEN = frozenset({"type", "transport", "startup", "version", "source", "registryType", "runtimeHint"})
 
 
@@ -91,11 +92,16 @@ def dumped(defined: Defined) -> dict[str, Any]:
     }
 
 
-def _masked(name: str, value: Any) -> Any:
+def _masked(name: str, value: Any, depth: int = 0) -> Any:
+    if depth > _DEEPEST:
+        return "***"
     if isinstance(value, Mapping):
-        return {str(display(str(key), limit=80)): _masked(str(key), item) for key, item in value.items()}
+        return {
+            str(display(str(key), limit=80)): _masked(str(key), item, depth + 1)
+            for key, item in value.items()
+        }
     if isinstance(value, list):
-        return [_masked(name, item) for item in value]
+        return [_masked(name, item, depth + 1) for item in value]
     if isinstance(value, str):
         return str(display(value, limit=80)) if name in _OPEN and not _KEY_LIKE.fullmatch(value) else "***"
     return value

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal
 
 from diagnose.connector.dialects.bridge import fills_in_itself
 from diagnose.connector.dialects.entry import Entry, Slot
@@ -45,7 +46,7 @@ def decide(entry: Entry) -> Transport | None:
     if word == "other":
         entry.note(
             "CFG064",
-            "error",
+            "info",
             f"{entry.row.title} has this transport for itself, and MCP has it not",
             "it cannot be diagnosed from outside that client",
             entry.slots["word"].at,
@@ -123,19 +124,12 @@ def _nearest(entry: Entry, word: str) -> str:
 
 def _inferred(entry: Entry, url: Slot | None, command: Slot | None) -> Transport | None:
     if command is not None:
-        needs_word = entry.row.bare is None and "stdio" in entry.row.words and entry.row.key in _NEEDS_WORD
-        if not needs_word:
-            return "stdio"
-        return _missing_word(entry, "stdio")
+        return _missing_word(entry, "stdio") if entry.row.needs_word else "stdio"
     if url is None:
         return _nothing(entry)
     if entry.row.bare is None and "http_url" not in entry.slots:
         return _missing_word(entry, "streamable-http")
     return entry.row.bare
-
-
-_NEEDS_WORD = ("langchain", "opencode", "goose", "vibe")
-"""Clients that take nothing for granted; the others start a process where there is a command."""
 
 
 def _missing_word(entry: Entry, meant: Transport) -> Transport | None:
@@ -154,7 +148,7 @@ def _missing_word(entry: Entry, meant: Transport) -> Transport | None:
 def _nothing(entry: Entry) -> Transport | None:
     if entry.kept:
         what = f"only {entry.row.title} can reach what {entry.kept[0].field} names"
-        entry.note("CFG064", "error", what, "it cannot be diagnosed from outside", entry.kept[0].at)
+        entry.note("CFG064", "info", what, "it cannot be diagnosed from outside", entry.kept[0].at)
         return None
     own = [name for name, slot in entry.row.fields.items() if slot in ("url", "command", "argv")]
     for name, slot in entry.unknown.items():
@@ -222,14 +216,21 @@ def _argv(entry: Entry, words: list[tuple[Any, Any]]) -> tuple[str, tuple[str, .
         if not isinstance(word, str):
             entry.note("CFG019", "error", "an argument is no string", "write it in double quotes", at)
             return None
-    command = plain(entry, words[0][0], words[0][1], "the command")
+    command = plain(entry, _at_home(entry, words[0][0]), words[0][1], "the command")
     if command is None:
         return None
     later = fills_in_itself(entry)
     args = tuple(
-        template(entry, word, at, "an argument", sent=False, filled_later=later) for word, at in words[1:]
+        template(entry, _at_home(entry, word), at, "an argument", sent=False, filled_later=later)
+        for word, at in words[1:]
     )
     return Secret.escaped(command), args
+
+
+def _at_home(entry: Entry, text: str) -> str:
+    """``text`` with the home directory for its ``~``, where the client writes it so."""
+    at_home = entry.row.expands_home and re.match(r"~(?=[\\/]|$)", text)
+    return entry.here.home + text[1:] if at_home else text
 
 
 def _as_list(slot: Slot) -> str:
@@ -307,8 +308,12 @@ def environment_of(entry: Entry) -> dict[str, Secret]:
                 entry.note("CFG058", "info", what, hint, entry.slots[slot_name].at)
     slot = entry.slots.get("env")
     if slot is not None:
-        for name, (text, at) in texts_by_name(entry, slot, numbers=entry.row.key == "vscode").items():
-            found[name] = Secret(template(entry, text, at, f"the variable {name[:60]}", sent=False))
+        for name, (text, at) in texts_by_name(entry, slot, numbers=entry.row.env_values).items():
+            value = template(entry, text, at, f"the variable {name[:60]}", sent=False)
+            if entry.row.appends_path and name.upper() == "PATH" and entry.here.environ.get(name):
+                between = ";" if entry.here.platform == "win32" else ":"
+                value = f"${{env:{name}}}{between}{value}"
+            found[name] = Secret(value)
     for name, default, required in _declared(entry):
         if default is not None:
             found[name] = Secret(Secret.escaped(default))
@@ -346,7 +351,8 @@ def _from_file(entry: Entry) -> dict[str, Secret]:
     try:
         return read_env_file(name, entry.folder or entry.here.cwd)
     except UsageError as problem:
-        entry.note("CFG018", "warning", f"envFile: {problem.what}", "correct the path", slot.at)
+        severity: Literal["error", "warning"] = "error" if entry.row.env_file_needed else "warning"
+        entry.note("CFG018", severity, f"envFile: {problem.what}", "correct the path", slot.at)
         return {}
 
 
@@ -354,5 +360,5 @@ def working_directory(entry: Entry) -> str | None:
     """Where the process is started: what the entry says, or the project that its file belongs to."""
     text, slot = entry.text("cwd"), entry.slots.get("cwd")
     if text and slot is not None:
-        return template(entry, text, slot.at, "the working directory", sent=False)
+        return template(entry, _at_home(entry, text), slot.at, "the working directory", sent=False)
     return entry.folder

@@ -22,7 +22,7 @@ _SECRET_PARAMETER = re.compile(r"token|key|secret|auth|passw|sig", re.IGNORECASE
 _SECRET_HEADER = re.compile(r"authorization|api[-_]?key|token|secret|cookie|passw|credential", re.IGNORECASE)
 _SHELL_WORDS = frozenset({"&&", "||", "|", ";", ">", ">>", "<", "2>&1", "2>/dev/null", "&"})
 _SHELL_SIGN = re.compile(r"&&|\|\||[|;<>`]|\$\(")
-_VARIABLE = re.compile(r"\$(?:HOME|USER|PWD|PATH)\b|%(?:USERPROFILE|APPDATA|HOMEPATH)%")
+_VARIABLE = re.compile(r"\$(?:HOME|USER|PWD|PATH)\b")
 _SLIPPED = re.compile(r"[A-Za-z]:[^\x00-\x1f]*[\x07\x08\t\n\f\r\x0b]")
 _ESCAPES = {"\x07": r"\a", "\x08": r"\b", "\t": r"\t", "\n": r"\n", "\f": r"\f", "\r": r"\r", "\x0b": r"\v"}
 
@@ -87,7 +87,7 @@ def _times(entry: Entry, made: Made) -> None:
         elif unit == "ms" and 0 < value < 1000:
             what = f"{slot.field} is in milliseconds, and {value:g} of them are no time for a server"
             entry.note("CFG053", "warning", what, f"write {value * 1000:g} for {value:g} seconds", slot.at)
-        elif unit == "s" and value >= 3600:
+        elif unit == "s" and value >= 10_000:
             what = f"{slot.field} is in seconds, and {value:g} of them are {value / 3600:.1f} hours"
             entry.note(
                 "CFG053", "warning", what, f"write {value / 1000:g} for {value:g} milliseconds", slot.at
@@ -228,16 +228,20 @@ def _command_line(entry: Entry, made: Made) -> None:
         return
     shift = 1 if args is not slot else 0
     for index, word in enumerate(made.argv[1:], start=1):
-        _argument(entry, word, (*args.at, index - shift))
+        _argument(entry, word, (*args.at, index - shift), first=index == 1)
 
 
-def _argument(entry: Entry, word: str, at: tuple[str | int, ...]) -> None:
+def _argument(entry: Entry, word: str, at: tuple[str | int, ...], *, first: bool) -> None:
     if word in _SHELL_WORDS:
         hint = "start a shell for it, or leave it out"
         entry.note("CFG055", "warning", "an argument is a shell's sign, and no shell reads it", hint, at)
-    elif word.startswith(("~/", "~\\")) or _VARIABLE.search(word):
-        what = "an argument holds ~ or a variable of a shell, which is passed on as it stands"
+    elif _VARIABLE.search(word):
+        what = "an argument holds a variable of a shell, which is passed on as it stands"
         entry.note("CFG055", "warning", what, "write the whole path", at)
+    elif word.startswith(("~/", "~\\")) and not entry.row.expands_home:
+        # The script of an interpreter is not found so; many servers write out the rest themselves.
+        what = "an argument begins with ~, which is passed on as it stands"
+        entry.note("CFG055", "warning" if first else "info", what, "write the whole path", at)
     elif re.match(r"-{1,2}[A-Za-z][\w-]* \S", word):
         what = "an argument holds an option and its value in one string"
         entry.note("CFG054", "warning", what, "write two strings, one for each word", at)

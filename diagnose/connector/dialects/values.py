@@ -164,6 +164,7 @@ def _does_not(entry: Entry) -> str:
 
 def is_token(name: str) -> bool:
     """Whether a token stands where a name belongs, so that the name is not repeated."""
+    name = name[:300]
     return bool(re.search(r"(?=\S*[0-9])(?=\S*[a-z])[\w.+=~-]{20,}", name)) or Redactor().text(name) != name
 
 

@@ -226,3 +226,32 @@ def test_variables_of_an_env_file_go_to_the_process(tmp_path: Path) -> None:
     assert made.connector.stdio is not None
     env = {name: value.resolve({}, where="") for name, value in made.connector.stdio.env.items()}
     assert {"A": "wins", "B": "two words", "C": "${env:HOME}"} == env
+
+
+LONG = 300_000
+HOSTILE = {
+    "open references": {"command": "server", "args": ["${" * LONG], "env": {"A": "${env:" * LONG}},
+    "references": {
+        "url": "https://h.test/",
+        "headers": {"X-A": "${env:A}" * (LONG // 10), "X-B": "$A" * LONG},
+    },
+    "long names": {"command": "server", "args": ["${env:" + "a" * LONG + "}", "${input:" * LONG]},
+    "brackets": {"command": "<" * LONG, "args": ["{{" * LONG, "%" * LONG, "C:" + "\\" * LONG]},
+    "long address": {"url": "https://h.test/" + "a1" * LONG + "?" + "token=&" * (LONG // 10)},
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_entry_costs_no_more_than_its_length(kind: str, tmp_path: Path) -> None:
+    put(tmp_path / ".cursor/mcp.json", {"mcpServers": {"a": HOSTILE[kind]}})
+    put(tmp_path / ".gemini/settings.json", {"mcpServers": {"a": HOSTILE[kind]}})
+
+    assert 2 == len(found(tmp_path))
+
+
+def test_a_file_of_countless_entries_is_refused(tmp_path: Path) -> None:
+    put(tmp_path / ".cursor/mcp.json", {"mcpServers": {str(number): {} for number in range(5000)}})
+
+    (broken,) = found(tmp_path)
+    assert broken.reason is not None
+    assert "5000 entries" in broken.reason.what

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from diagnose.catalogue import page
 from diagnose.cli import main
 from diagnose.connector import Defined, Problem, load
 from diagnose.connector.dialects.rows import DIALECTS
@@ -222,3 +223,125 @@ def test_an_unknown_dialect_is_answered_with_those_there_are(tmp_path: Path) -> 
 
     assert "CFG061" == caught.value.code
     assert "cursor" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "name"),
+    [
+        (CODE, servers(type="ws", url=URL), "a"),
+        (VSCODE, {"servers": {"a": {"url": "unix:///run/server.sock"}}}, "a"),
+        (".zed/settings.json", {"context_servers": {"a": {"source": "extension", "settings": {}}}}, "a"),
+        ("goose/config.yaml", "extensions:\n  a:\n    type: builtin\n    name: a\n", "a"),
+    ],
+)
+def test_what_only_its_client_can_reach_is_no_mistake_and_no_connector(
+    file: str, content: Any, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (found,) = read(tmp_path, file, content)
+
+    assert [] == findings((found,))
+    assert found.reason is not None
+    assert "CFG064" == found.reason.code
+    assert 2 == main([name, "--config", str(tmp_path / file)])
+    assert capsys.readouterr().err.startswith("diagnose: CFG064 ")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "variable"),
+    [
+        (
+            VSCODE,
+            {"inputs": [{"id": "k-1"}], "servers": {"a": {"url": URL, "headers": {"A": "${input:k-1}"}}}},
+            "INPUT_K_1",
+        ),
+        (
+            LIBRE,
+            f"mcpServers:\n  a:\n    url: {URL}\n    headers:\n      A: '{{{{LIBRECHAT_USER_ID}}}}'\n",
+            "LIBRECHAT_USER_ID",
+        ),
+        ("goose/config.yaml", "extensions:\n  a:\n    type: stdio\n    cmd: x\n    env_keys: [KEY]\n", "KEY"),
+        (CODE, remote(headersHelper="./token.sh"), "headersHelper"),
+    ],
+)
+def test_what_only_its_client_knows_is_noted_with_what_to_set_instead(
+    file: str, content: Any, variable: str, tmp_path: Path
+) -> None:
+    (found,) = read(tmp_path, file, content)
+    (note,) = found.problems
+
+    assert ("CFG058", "info") == (note.code, note.severity)
+    assert variable in f"{note.what} {note.hint}"
+    assert found.connector is not None
+
+
+HEALTHY = [
+    (
+        DESKTOP,
+        servers(
+            command="docker", args=["run", "-i", "--rm", "-e", "TOKEN", "ghcr.io/x/y"], env={"TOKEN": "t"}
+        ),
+    ),
+    (DESKTOP, servers(command="cmd", args=["/c", "npx", "-y", "server"])),
+    (DESKTOP, servers(command="C:\\Program Files\\nodejs\\npx.cmd", args=["-y", "server"])),
+    (DESKTOP, servers(command="/Applications/My App.app/server")),
+    (DESKTOP, servers(command="npx", args=["-y", "@modelcontextprotocol/server-filesystem", "~/Documents"])),
+    (DESKTOP, servers(command="sh", args=["-c", "cd $HOME && exec ./server | tee log"])),
+    (DESKTOP, servers(command="npx", args=["mcp-remote", "http://localhost:3000/mcp"])),
+    (
+        DESKTOP,
+        servers(
+            command="server", args=["--include", "a|b", "--query=a b"], env={"URL": "postgres://u@h/d?a=%20b"}
+        ),
+    ),
+    (CURSOR, servers(url=f"{URL}?version=2&path=%E4%BD%A0")),
+    (CURSOR, servers(url="http://127.0.0.1:3000/mcp", headers={"Authorization": "Bearer t0ken"})),
+    (CURSOR, servers(url=URL, headers={"Authorization": "Basic dXNlcjpwYXNz", "X-Note": "costs $5"})),
+    (CODEX, f'[mcp_servers.a]\nurl = "{URL}"\ntool_timeout_sec = 3600\n'),
+]
+
+
+@pytest.mark.parametrize(("file", "content"), HEALTHY)
+def test_a_healthy_entry_has_no_finding(file: str, content: Any, tmp_path: Path) -> None:
+    (found,) = read(tmp_path, file, content)
+
+    assert [] == [str(problem) for problem in findings((found,))]
+    assert found.connector is not None
+
+
+def test_a_warning_of_the_file_is_said_on_stderr_before_a_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = {"url": "http://127.0.0.1:9/mcp?token=abcdef"}
+    main(["a", "--config", str(written(tmp_path, CURSOR, servers(**entry))), "--json", "--timeout", "5"])
+    printed = capsys.readouterr()
+
+    assert printed.err.startswith("diagnose: CFG046 ")
+    assert "(a warning)" in printed.err
+    assert "abcdef" not in printed.err
+    assert printed.out.startswith("{")
+
+
+FIELD = {
+    "config.placeholder-not-expanded": "CFG016",
+    "config.json-syntax": "CFG017",
+    "config.wrong-root-key": "CFG042",
+    "config.wrong-file": "CFG043",
+    "config.https-required-by-client": "CFG044",
+    "config.http-url-not-allowed": "CFG045",
+}
+"""Every class of the step config in the field, but the one that a server has to prove (TOK015)."""
+
+
+@pytest.mark.parametrize(("name", "code"), FIELD.items())
+def test_a_class_of_the_field_has_its_page_and_is_provoked(name: str, code: str) -> None:
+    provoked = {case["code"] for case in WRONG} | {case[2] for case in SYNTAX}
+
+    assert (name, (name,)) == (page(code).name, page(code).field)
+    assert code in provoked
+
+
+def test_an_env_file_that_is_missing_keeps_vs_code_from_starting_the_process(tmp_path: Path) -> None:
+    entry = {"command": "server", "envFile": "missing.env"}
+    found = read(tmp_path, VSCODE, {"servers": {"a": entry}}) + read(tmp_path, CURSOR, servers(**entry))
+
+    assert [("CFG018", "error"), ("CFG018", "warning")] == [(p.code, p.severity) for p in findings(found)]

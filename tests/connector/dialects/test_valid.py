@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -154,3 +155,48 @@ def test_what_a_client_passes_on_of_the_environment_follows_its_row(tmp_path: Pa
         inherited[fixture] = connector.stdio.inherits
 
     assert {"claude-desktop.json": "safe", "cursor.json": "all"} == inherited
+
+
+def process(tmp_path: Path, home: str = "/home/x", **entry: object) -> Connector:
+    """The connector of one process that VS Code starts."""
+    path = tmp_path / ".vscode/mcp.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"servers": {"a": {"command": "server", **entry}}}), encoding="utf-8")
+    (found,) = load(path, environ={"HOME": home, "PATH": "/usr/bin"}, platform="linux")
+    assert found.connector is not None, found.problems
+    return found.connector
+
+
+def test_vs_code_writes_the_home_directory_for_a_tilde(tmp_path: Path) -> None:
+    made = process(tmp_path, command="~/bin/server", args=["~/data", "a~b"], cwd="~").stdio
+
+    assert made is not None
+    assert ("/home/x/bin/server", "/home/x/data", "a~b") == made.argv
+    assert "/home/x" == made.cwd
+
+
+def test_vs_code_adds_a_path_to_its_own(tmp_path: Path) -> None:
+    made = process(tmp_path, env={"PATH": "/opt/bin"}).stdio
+
+    assert made is not None
+    assert "/usr/bin:/opt/bin" == made.env["PATH"].resolve({"PATH": "/usr/bin"}, where="PATH")
+
+
+def test_a_process_of_a_project_starts_in_its_folder(tmp_path: Path) -> None:
+    made = process(tmp_path).stdio
+
+    assert made is not None
+    assert str(tmp_path) == made.cwd
+
+
+def test_a_url_without_a_word_is_what_its_client_takes_it_for(tmp_path: Path) -> None:
+    meanings = {}
+    for dialect in ("cline", "gemini-cli", "codex"):
+        path = tmp_path / dialect
+        key = "mcp_servers" if dialect == "codex" else "mcpServers"
+        text = f'[{key}.a]\nurl = "{URL}"\n' if dialect == "codex" else json.dumps({key: {"a": {"url": URL}}})
+        path.write_text(text, encoding="utf-8")
+        (found,) = load(path, dialect=dialect, environ={"HOME": "/home/x"})
+        meanings[dialect] = found.transport
+
+    assert {"cline": "sse", "gemini-cli": "auto", "codex": "streamable-http"} == meanings
