@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from diagnose.cli_consent import ask_to_start
@@ -13,7 +13,7 @@ from diagnose.errors import UsageError
 from diagnose.listing.model import Diagnosis, Duplicate, Listing
 
 if TYPE_CHECKING:
-    from diagnose.connector import Connector, Defined
+    from diagnose.connector import Connector, Defined, Origin
     from diagnose.listing.model import Listed
     from diagnose.model import Report
 
@@ -33,15 +33,26 @@ def diagnose_all(
 ) -> None:
     """Fill in ``diagnosis`` of each connector that is in force, and the tools that several of them have."""
     wanted: dict[int, Connector] = {}
+    same: dict[int, int] = {}
+    seen: dict[Origin, int] = {}
     for index, (shown, entry) in enumerate(zip(listing.connectors, entries, strict=True)):
         reason = _not_in_force(shown) or _not_sent(entry) or _not_started(entry, allowed)
         if reason is not None:
             shown.diagnosis = Diagnosis(status="not_run", summary=reason)
+        elif (twin := _alike(entry, seen)) is not None:
+            same[index] = twin
         elif entry.connector is not None:
-            wanted[index] = entry.connector
+            wanted[index], seen[entry.origin] = entry.connector, index
     for index, diagnosis in asyncio.run(_all(wanted, listing, timeout, told)).items():
         listing.connectors[index].diagnosis = diagnosis
+    for index, twin in same.items():
+        listing.connectors[index].diagnosis = listing.connectors[twin].diagnosis
     listing.duplicate_tools = duplicates(listing.connectors)
+
+
+def _alike(entry: Defined, seen: Mapping[Origin, int]) -> int | None:
+    """The same server with the same settings, of which one run tells enough."""
+    return next((seen[twin.origin] for twin in entry.twins if not twin.differs and twin.origin in seen), None)
 
 
 def _not_in_force(shown: Listed) -> str | None:

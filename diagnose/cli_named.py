@@ -14,7 +14,7 @@ from diagnose.display import display
 if TYPE_CHECKING:
     from diagnose.connector import Defined, Problem
 
-__all__ = ["named", "names_near"]
+__all__ = ["is_client_and_name", "named", "names_near"]
 
 _SHOWN = 10
 
@@ -93,6 +93,14 @@ def _ambiguous(target: str, entries: list[Defined]) -> Exception:
         f"name one of {', '.join(forms[:_SHOWN])}",
         code="CFG072",
     )
+
+
+def is_client_and_name(target: str) -> bool:
+    """Whether ``target`` is written ``CLIENT:NAME``, and so is no URL without its scheme."""
+    from diagnose.connector.dialects.rows import DIALECTS
+
+    client, colon, name = target.partition(":")
+    return bool(colon and name) and client.lower() in {row.key for row in DIALECTS}
 
 
 def names_near(target: str, environ: Mapping[str, str]) -> str | None:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Printing", "diagnose_and_print", "exit_code_of", "printing_of", "run"]
 
+_SAID = {"error": "an error", "warning": "a warning", "info": "a note"}
 _STEP = Word(tuple(TITLES), aliases={str(number): step_id for step_id, (number, _) in TITLES.items()})
 
 
@@ -195,7 +196,7 @@ def run(target: str | None, fail_on: str, exit_by_step: bool, **given: Any) -> i
     started = start(found_target.connector, options=options, problems=found_target.problems)
     if not printing.quiet:
         for problem in found_target.problems:
-            say(f"{problem.severity}: {problem}")
+            say(f"{problem} ({_SAID[problem.severity]})")
     found, delivered = diagnose_and_print(started, printing)
     code = exit_code_of(started, found, fail_on, exit_by_step)
     return code if delivered or code else ExitCode.USAGE

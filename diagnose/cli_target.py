@@ -174,12 +174,12 @@ def _described(target: str, asked: Asked, environ: Mapping[str, str]) -> Target:
         return configured(target, asked.config, asked)
     if "://" in target or not target.strip():
         return Target(connector=typed_connector(target, asked))
-    from diagnose.cli_named import named
+    from diagnose.cli_named import is_client_and_name, named
 
     found = named(target, asked, environ)
     if found is not None:
         return found
-    if not _LOOKS_LIKE_URL.search(target):
+    if not _LOOKS_LIKE_URL.search(target) or is_client_and_name(target):
         raise _no_connector(target, environ)
     return Target(connector=typed_connector(target, asked))  # says what the URL lacks
 
