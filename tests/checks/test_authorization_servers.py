@@ -219,7 +219,12 @@ def test_the_grant_of_the_connector_is_offered(
     [
         ({}, {}, []),
         ({}, {"token_endpoint_auth_methods_supported": ["none"]}, []),
-        ({}, {"token_endpoint_auth_methods_supported": ["client_secret_post"]}, [("AUTH030", "info")]),
+        ({}, {"token_endpoint_auth_methods_supported": ["client_secret_post"]}, []),
+        (
+            {"token_endpoint_auth_method": "none"},
+            {"token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"]},
+            [],
+        ),
         (MACHINE, {"token_endpoint_auth_methods_supported": ["client_secret_post"]}, []),
         (MACHINE, {"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, [("AUTH030", None)]),
         (
