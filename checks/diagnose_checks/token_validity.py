@@ -19,7 +19,7 @@ from diagnose_checks.acquiring import acquires, open_with_new_token
 from diagnose_checks.auth_discovery import challenges_of
 from diagnose_checks.credential_form import wrong_form
 from diagnose_checks.enforcement import look_at_enforcement
-from diagnose_checks.facts import AuthFacts, DnsFacts, HttpFacts, TokenFacts
+from diagnose_checks.facts import AuthFacts, Crash, DnsFacts, HttpFacts, TokenFacts
 from diagnose_checks.identity_providers import advised, recognised
 from diagnose_checks.presented import presented
 from diagnose_checks.refusal import Refusal, refusal_of
@@ -60,6 +60,8 @@ async def _judged(
     shown = presented(ctx.connector, ctx.environ)
     if shown.token:
         ctx.redactor.register(shown.token)
+    if http._crash is not None:
+        raise _crashed(http._crash)
     if not http.challenged:
         if shown.kind == "none":
             return TokenFacts(needed=False)
@@ -102,6 +104,19 @@ def _advised(finding: Finding, auth: AuthFacts, refusal: Refusal) -> Finding:
     read = auth._server_metadata if issuer == auth.issuer else None
     provider = recognised(read or {"issuer": issuer}) or recognised({"issuer": issuer})
     return advised([finding], provider)[0]
+
+
+def _crashed(crash: Crash) -> Fault:
+    """No refusal and no admission: what judges credentials fails."""
+    return Fault(
+        "TOK050",
+        *crash.evidence,
+        where=crash.where,
+        exchange=crash.exchange,
+        status=crash.status,
+        proof=crash.proof,
+        server=crash.server,
+    )
 
 
 def _missing(url: str, http: HttpFacts, auth: AuthFacts) -> Fault:
