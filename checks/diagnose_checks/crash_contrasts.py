@@ -1,7 +1,7 @@
 """A 5xx to a request with a credential: does the server itself fail, or what judges credentials there?
 
-Two contrasts: the same without the credential, and with a made-up one of the same form. A refusal of the first
-alone proves nothing, because a server may also fail behind the door that a good credential opens.
+Two contrasts: the same without the credential, and with a made-up one of the same form. A refusal of the
+first alone proves nothing, because a server may also fail behind the door that a good credential opens.
 """
 
 from __future__ import annotations
