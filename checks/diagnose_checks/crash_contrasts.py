@@ -26,7 +26,7 @@ async def server_error(probe: Probe, refused: Outcome) -> Fault | Outcome:
     if not probe.ctx.connector.authorize(probe.url, probe.ctx.environ).secrets():
         return fault_of("HTTP016", refused, proof=NOTHING_EXPLAINS)
     without = await probe.contrast(credential=False)
-    evidence = (
+    evidence: tuple[Evidence, ...] = (
         without.evidence("the same without the credential", "the same 5xx, were it not the credential"),
     )
     if without.status is not None and without.status >= 500:
