@@ -10,6 +10,7 @@ from diagnose.connector import Connector, OAuth2Credential
 from diagnose.step import Evidence, Finding
 from diagnose_checks.endpoint_urls import harmful
 from diagnose_checks.metadata_fetch import Document
+from diagnose_checks.resource_metadata import observed_in
 
 __all__ = ["connecting_clients", "judge_registration", "registration_routes"]
 
@@ -102,7 +103,7 @@ def _supports(
     return Evidence(
         label="/client_id_metadata_document_supported",
         expected=expected,
-        observed=repr(document.value.get("client_id_metadata_document_supported", "absent"))[:100],
+        observed=observed_in(document.value, "client_id_metadata_document_supported"),
         where=document.url,
         exchange=document.exchange,
     )
@@ -112,7 +113,7 @@ def _registers(document: Document) -> Evidence:
     return Evidence(
         label="/registration_endpoint",
         expected="the URL of RFC 7591 registration",
-        observed=repr(document.value.get("registration_endpoint", "absent"))[:200],
+        observed=observed_in(document.value, "registration_endpoint"),
         where=document.url,
         exchange=document.exchange,
     )

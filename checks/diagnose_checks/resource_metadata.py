@@ -20,6 +20,7 @@ __all__ = [
     "find_resource_metadata",
     "is_absolute",
     "judge_resource",
+    "observed_in",
     "servers_of",
 ]
 
@@ -150,13 +151,13 @@ def _member(document: Document, pointer: str, expected: str, observed: str) -> E
 def _broken_member(value: Mapping[str, Any]) -> tuple[str, str, str] | None:
     resource = value.get("resource")
     if not isinstance(resource, str) or not resource:
-        return "/resource", "the URL of the MCP endpoint (REQUIRED)", _observed(value, "resource")
+        return "/resource", "the URL of the MCP endpoint (REQUIRED)", observed_in(value, "resource")
     listed = value.get("authorization_servers")
     if not isinstance(listed, list) or not listed:
         return (
             "/authorization_servers",
             "an array with at least one issuer URL",
-            _observed(value, "authorization_servers"),
+            observed_in(value, "authorization_servers"),
         )
     for index, issuer in enumerate(listed):
         if not isinstance(issuer, str) or not is_absolute(issuer):
@@ -164,7 +165,8 @@ def _broken_member(value: Mapping[str, Any]) -> tuple[str, str, str] | None:
     return None
 
 
-def _observed(value: Mapping[str, Any], name: str) -> str:
+def observed_in(value: Mapping[str, Any], name: str) -> str:
+    """A member of a document as it is written there, or the word that it is absent."""
     return repr(value[name])[:200] if name in value else "absent"
 
 

@@ -209,7 +209,7 @@ def renewed(lab: Lab, name: str) -> tuple[Any, Any, list[Any]]:
 
 
 def test_a_renewal_is_written_back_and_spends_the_token_once(lab: Lab) -> None:
-    before, after, asked = renewed(lab, "token-refreshed")
+    before, after, asked = renewed(lab, "healthy-token-refreshed")
     assert 1 == len(asked)
     assert before.refresh_token != after.refresh_token
     assert before.access_token != after.access_token
@@ -230,7 +230,7 @@ def test_nothing_is_renewed_without_the_flag(lab: Lab) -> None:
 
 
 def test_a_renewed_run_says_so_and_says_the_first_message_again_once(lab: Lab) -> None:
-    outcome = run(lab, "token-refreshed")
+    outcome = run(lab, "healthy-token-refreshed")
     facts = next(step["facts"] for step in outcome.report["steps"] if step["id"] == "token_validity")
     assert (True, True, True) == (facts["renewed"], facts["accepted"], facts["renews_itself"])
     assert ["mcp:tools"] == facts["scopes_granted"]
@@ -249,6 +249,6 @@ def test_the_key_set_is_fetched_after_a_refusal_alone(lab: Lab) -> None:
 def test_a_credential_is_made_up_with_the_flag_alone(lab: Lab) -> None:
     outcome = run(lab, "token-jwks-url-wrong", "--deep")
     assert "TOK018" == outcome.report["verdict"]["code"]
-    deep = run(lab, "token-enforced")
+    deep = run(lab, "healthy-token-enforced")
     facts = next(step["facts"] for step in deep.report["steps"] if step["id"] == "token_validity")
     assert "a made-up credential is refused" == facts["enforced"]
