@@ -34,7 +34,7 @@ def amended(
     status = before.status
     if "error" in severities:
         status = "failed"
-    elif "warning" in severities and status == "passed":
+    elif "warning" in severities and status in ("passed", "not_applicable"):
         status = "warned"
     return before.model_copy(
         update={

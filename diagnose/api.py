@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
+from typing import TYPE_CHECKING
 
 from diagnose.connector import Connector
 from diagnose.context import Context, default_resolver
@@ -18,8 +19,11 @@ from diagnose.pipeline import Run
 from diagnose.redact import Redactor
 from diagnose.step import Step
 from diagnose.wire.recorder import Recorder
-from diagnose.wire.resolver import Resolver
+from diagnose.wire.resolver import Resolver, SystemResolver
 from diagnose.wire.threads import in_daemon_thread
+
+if TYPE_CHECKING:
+    from diagnose.connector import Problem
 
 __all__ = ["diagnose", "diagnose_sync", "start", "stream"]
 
@@ -31,17 +35,22 @@ def start(
     environ: Mapping[str, str] | None = None,
     resolver: Resolver | None = None,
     steps: tuple[Step, ...] | None = None,
+    problems: Sequence[Problem] = (),
 ) -> Run:
     """Prepare a run without sending anything.
 
     ``connector`` may be a URL; ``environ`` (default: the process's) resolves references and proxies;
-    ``steps`` replaces the eleven. A stored login is read here, which may wait for the keyring. Raises
-    UsageError for input that cannot be used.
+    ``steps`` replaces the eleven; ``problems`` are those of its definition, for the report. A stored login
+    is read here, which may wait for the keyring. Raises UsageError for input that cannot be used.
     """
     if isinstance(connector, str):
         connector = Connector(url=connector)
     environ = dict(os.environ if environ is None else environ)
     options = options or Options()
+    if connector.needs_consent and not options.allow_stdio:
+        from diagnose.connector.consent import unconfirmed
+
+        raise unconfirmed(connector)
     login = None
     if _may_use_login(connector, options):
         from diagnose.oauth.logins import with_login
@@ -50,23 +59,36 @@ def start(
     redactor = Redactor()
     redactor.register(*connector.secrets(environ), *(login.secrets() if login is not None else ()))
     if steps is None:
-        from diagnose_checks import STEPS
-
-        steps = STEPS
+        steps = _steps(connector)
     context = Context(
         connector=connector,
         options=options,
         environ=environ,
         redactor=redactor,
         recorder=Recorder(),
-        resolver=resolver or default_resolver(connector),
+        resolver=resolver or _resolver(connector),
         login=login,
+        problems=tuple(problems),
     )
     if not context.options.runtime:
         return Run(ctx=context, steps=steps)
     from diagnose.runtime_check import repeat_with_sdk
 
     return Run(ctx=context, steps=steps, afterwards=repeat_with_sdk)
+
+
+def _steps(connector: Connector) -> tuple[Step, ...]:
+    if connector.stdio is not None:
+        from diagnose_checks.stdio_steps import STDIO_STEPS
+
+        return STDIO_STEPS
+    from diagnose_checks import STEPS
+
+    return STEPS
+
+
+def _resolver(connector: Connector) -> Resolver:
+    return SystemResolver() if connector.stdio is not None else default_resolver(connector)
 
 
 def _may_use_login(connector: Connector, options: Options) -> bool:

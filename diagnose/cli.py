@@ -21,6 +21,10 @@ __all__ = ["main", "nearest_command"]
 
 _COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("diagnose.cli_run", "Diagnose a connector: eleven steps, the one that breaks, and the fix."),
+    "list": (
+        "diagnose.cli_list",
+        "The connectors of every client on this machine, and their problems.",
+    ),
     "login": ("diagnose.cli_login", "Log in to a connector, and keep the token for later runs."),
     "logout": ("diagnose.cli_logout", "Forget a stored login, and revoke it if you ask for that."),
     "demo": ("diagnose.cli_lab", "Start the built-in lab and diagnose it: the quickest look at everything."),
@@ -29,6 +33,8 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "schema": ("diagnose.cli_schema", "The JSON Schema of the report."),
 }
 """Each command with the module that has a click command of the same name, and its line in the help."""
+
+_FUNCTIONS = {"list": "list_"}  # a name of the language has an underscore
 
 _OWN_OPTIONS = frozenset({"--help", "-h", "--version"})
 
@@ -42,7 +48,9 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(_COMMANDS[cmd_name][0]), cmd_name)
+        command: click.Command = getattr(
+            import_module(_COMMANDS[cmd_name][0]), _FUNCTIONS.get(cmd_name, cmd_name)
+        )
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -70,7 +78,9 @@ class _Commands(click.Group):
 def commands() -> None:
     """Walk an MCP connector through eleven steps and name the one that breaks, why, and who must change what.
 
-    diagnose TARGET is short for diagnose run TARGET; a target is the URL of an MCP endpoint.
+    diagnose TARGET is short for diagnose run TARGET; a target is the URL of an MCP endpoint, the name of a
+    connector that diagnose list shows, or two dashes and the command of a local server:
+    diagnose -- npx -y some-server.
     """
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import click
-
-from diagnose.cli_target import Asked, NoConnector, readable, typed_connector
+from diagnose.cli_target import Asked, NoConnector, Target, readable, typed_connector
 from diagnose.cli_words import nearest, refuse
 from diagnose.display import display
 from diagnose.errors import UsageError
@@ -15,62 +13,62 @@ from diagnose.errors import UsageError
 if TYPE_CHECKING:
     from diagnose.connector import Connector, Defined, NetworkSettings
 
-__all__ = ["configured"]
+__all__ = ["as_asked", "configured"]
 
 _FILES = ("ca_bundle", "client_certificate", "client_key")
 _SHOWN_NAMES = 20
 
 
-def configured(target: str, file: str, asked: Asked) -> Connector:
+def configured(target: str, file: str, asked: Asked) -> Target:
     """The connector of ``file`` that ``target`` names, as the options amend it.
 
     Raises UsageError, and NoConnector where none is meant.
     """
     from diagnose.connector import load
 
-    base, url = _chosen(target, file, load(file))
-    if url is None:
-        return base
-    found = _amended(base, typed_connector(url, asked), asked)
+    entry, url = _chosen(target, file, load(file))
+    return as_asked(entry, asked, typed=url)
+
+
+def as_asked(entry: Defined, asked: Asked, *, typed: str | None = None) -> Target:
+    """The connector of a definition as the options amend it; ``typed`` is its URL as it was typed.
+
+    Raises UsageError, with the reason where the definition is of no use to its client.
+    """
+    if entry.connector is None:
+        assert entry.reason is not None  # one of the two is always there
+        raise entry.reason.as_error()
+    base = entry.connector
+    if base.stdio is not None:
+        from diagnose.cli_process import amended_process
+
+        return Target(connector=amended_process(base, base.stdio, asked), problems=entry.problems)
+    found = _amended(base, typed_connector(typed or base.url, asked), asked)
     _check(found, base)
-    return found
+    return Target(connector=found, problems=entry.problems)
 
 
-def _chosen(target: str, file: str, known: tuple[Defined, ...]) -> tuple[Connector, str | None]:
-    """The connector that is meant, and the URL as it was typed or as the file has it; None for a process."""
+def _chosen(target: str, file: str, known: tuple[Defined, ...]) -> tuple[Defined, str | None]:
+    """The definition that is meant, and the URL where one was typed."""
     from diagnose.connector.address import parse_endpoint
 
-    named = next((entry for entry in known if entry.name == target), None)
-    if named is not None:
-        found = _usable(named)
-        return found, found.url if found.stdio is None else None
+    named = [entry for entry in known if entry.name == target]
+    if named:  # of two with one name the client takes the one that overrides the other
+        return next((entry for entry in named if entry.overridden_by is None), named[0]), None
     if "://" not in target:
         raise _nothing(f"no connector is named {target[:80]!r}", target, file, known)
     meant = _address(parse_endpoint(target).url)
-    reached = [entry.connector for entry in known if entry.connector and entry.connector.stdio is None]
-    matching = [connector for connector in reached if _address(connector.url) == meant]
+    matching = [
+        entry
+        for entry in known
+        if entry.connector and entry.connector.stdio is None and _address(entry.connector.url) == meant
+    ]
     if not matching:
         raise _nothing("no connector has this URL", target, file, known)
     if len(matching) > 1:
-        names = ", ".join(entry.name for entry in matching[:_SHOWN_NAMES])
+        names = ", ".join(str(display(entry.name)) for entry in matching[:_SHOWN_NAMES])
         raise refuse(f"{len(matching)} connectors have this URL", f"name one of {names}", where=file)
     return matching[0], target
-
-
-def _usable(entry: Defined) -> Connector:
-    """The connector of a definition. Raises UsageError with the reason why it is none."""
-    if entry.connector is not None:
-        _tell(entry)
-        return entry.connector
-    assert entry.reason is not None  # one of the two is always there
-    raise entry.reason.as_error()
-
-
-def _tell(entry: Defined) -> None:
-    """Mistakes of the file that do not keep its client from using the entry, on stderr."""
-    for problem in entry.problems:
-        if problem.severity == "warning" and problem.code != "CFG003":  # which the run itself refuses
-            click.echo(f"diagnose: {problem} (a warning)", err=True)
 
 
 def _address(url: str) -> tuple[Any, str, str]:

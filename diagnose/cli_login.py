@@ -13,7 +13,7 @@ import click
 
 from diagnose.cli_delivery import is_terminal, note, say
 from diagnose.cli_run import Printing, diagnose_and_print, exit_code_of, printing_of, run
-from diagnose.cli_target import Asked, connector_of, options_of
+from diagnose.cli_target import Asked, connector_of, options_of, over_http
 from diagnose.cli_words import Seconds, refuse
 from diagnose.errors import ExitCode
 
@@ -64,7 +64,7 @@ def _login(
     printing, described = printing_of(given)
     asked = Asked(**{**_unset(), **described, "until": "token_validity", "no_login": True})
     connector, credential = _to_log_in(
-        connector_of(target, asked), client_id=client_id, scope=scope, issuer=issuer
+        over_http(connector_of(target, asked)), client_id=client_id, scope=scope, issuer=issuer
     )
     from dataclasses import replace
 

@@ -59,12 +59,12 @@ def logout(target: str | None, **given: Any) -> int:
 def _connector(target: str, given: dict[str, Any]) -> Connector:
     """The connector of TARGET, with the options of the network. Raises UsageError."""
     from diagnose.cli_run import run
-    from diagnose.cli_target import Asked, connector_of
+    from diagnose.cli_target import Asked, connector_of, over_http
 
     defaults = run.make_context("run", [target]).params
     named = {name: given[name] for name in ("config", "ca_bundle", "proxy")}
     asked = {name: defaults[name] for name in Asked.__dataclass_fields__}
-    return connector_of(target, Asked(**{**asked, **named, "no_login": True}))
+    return over_http(connector_of(target, Asked(**{**asked, **named, "no_login": True})))
 
 
 def _shown(login: StoredLogin) -> str:

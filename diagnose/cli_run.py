@@ -7,22 +7,24 @@ import os
 import signal
 import sys
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from diagnose.cli_consent import ask_to_start
 from diagnose.cli_delivery import (
     check_writable,
     deliver,
     is_terminal,
     note,
+    say,
     show_cursor,
     speaks_unicode,
     write_file,
 )
-from diagnose.cli_target import Asked, connector_of, options_of
+from diagnose.cli_target import Asked, options_of, target_of
 from diagnose.cli_words import Seconds, Word, refuse
 from diagnose.deep_plan import announced, help_text
 from diagnose.errors import ExitCode
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Printing", "diagnose_and_print", "exit_code_of", "printing_of", "run"]
 
+_SAID = {"error": "an error", "warning": "a warning", "info": "a note"}
 _STEP = Word(tuple(TITLES), aliases={str(number): step_id for step_id, (number, _) in TITLES.items()})
 
 
@@ -89,8 +92,23 @@ def _moves_cursor() -> bool:
     return os.environ.get("TERM", "dumb") != "dumb"
 
 
-@click.command()
-@click.argument("target")
+class _WithCommand(click.Command):
+    """Whatever stands after two dashes is the command of a process, word by word as it was typed."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words: list[str] = []
+        if "--" in args:
+            place = args.index("--")
+            args, words = args[:place], args[place + 1 :]
+            if not words:
+                raise refuse("there is no command after the two dashes", "write -- COMMAND ARGS")
+        rest = super().parse_args(ctx, args)
+        ctx.params["command"] = tuple(words)
+        return rest
+
+
+@click.command(cls=_WithCommand)
+@click.argument("target", required=False)
 @click.option("--format", type=Word(FORMATS), help="What stdout gets [default: text].")
 @click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
 @click.option("--report", multiple=True, metavar="FORMAT=PATH", help="Also write a report file; repeatable.")
@@ -132,6 +150,23 @@ def _moves_cursor() -> bool:
 @click.option(
     "--resolve", multiple=True, metavar="HOST:PORT:IP", help="Pin a host to an address; repeatable."
 )
+@click.option(
+    "--env",
+    multiple=True,
+    metavar="NAME[=VALUE]",
+    help="Give the process a variable; alone, it is passed on.",
+)
+@click.option("--cwd", metavar="DIR", help="Start the process in this directory.")
+@click.option(
+    "--inherit",
+    type=Word(("safe", "all", "none")),
+    help="What the process gets of this environment [default: safe, as the official SDKs].",
+)
+@click.option(
+    "--allow-stdio",
+    is_flag=True,
+    help="Start the command of a file that was found and not named, without being asked.",
+)
 @click.option("--no-login", is_flag=True, help="Leave a login that diagnose login stored alone.")
 @click.option("--refresh", is_flag=True, help="Renew a stored login whose access token ended.")
 @click.option("--deep", is_flag=True, help=help_text("--deep"))
@@ -141,8 +176,11 @@ def _moves_cursor() -> bool:
     "--fail-on", type=Word(("error", "warning")), default="error", help="What makes the exit code 1."
 )
 @click.option("--exit-by-step", is_flag=True, help="Exit with 10 + the number of the failing step, not 1.")
-def run(target: str, fail_on: str, exit_by_step: bool, **given: Any) -> int:
-    """Diagnose TARGET, the URL of an MCP endpoint; with --config also the name of a connector in FILE.
+def run(target: str | None, fail_on: str, exit_by_step: bool, **given: Any) -> int:
+    """Diagnose TARGET: the URL of an MCP endpoint, or the name of a connector in the file of some client.
+
+    A name is looked up in FILE, or in every file that diagnose list shows; CLIENT:NAME says whose. A local
+    process is diagnosed by its command after two dashes: diagnose run [OPTIONS] -- COMMAND ARGS.
 
     Exit codes: 0 works, 1 a step failed, 2 usage, 3 no such connector, 4 --timeout ended it,
     70 a fault of diagnose itself, 130 interrupted.
@@ -150,10 +188,15 @@ def run(target: str, fail_on: str, exit_by_step: bool, **given: Any) -> int:
     printing, described = printing_of(given)
     asked = Asked(**described)
     options = options_of(asked)
-    connector = connector_of(target, asked)
+    found_target = target_of(target, asked)
+    allowed = ask_to_start(found_target.connector, allowed=asked.allow_stdio)
     from diagnose.api import start
 
-    started = start(connector, options=options)
+    options = replace(options, allow_stdio=allowed)
+    started = start(found_target.connector, options=options, problems=found_target.problems)
+    if not printing.quiet:
+        for problem in found_target.problems:
+            say(f"{problem} ({_SAID[problem.severity]})")
     found, delivered = diagnose_and_print(started, printing)
     code = exit_code_of(started, found, fail_on, exit_by_step)
     return code if delivered or code else ExitCode.USAGE
@@ -239,6 +282,7 @@ def _install(started: Run) -> None:
         nonlocal seen
         seen += 1
         if seen > 1:
+            _end_processes()
             show_cursor()
             os._exit(ExitCode.INTERRUPTED)
         started.interrupt()
@@ -252,6 +296,13 @@ def _install(started: Run) -> None:
             return
 
 
+def _end_processes() -> None:
+    """No server stays behind, also when nobody waits for its teardown."""
+    module = sys.modules.get("diagnose.wire.process")
+    if module is not None:
+        module.kill_remaining()
+
+
 def exit_code_of(started: Run, found: Report, fail_on: str, by_step: bool) -> int:
     """The process's exit code for a report."""
     code = started.exit_code
@@ -260,5 +311,6 @@ def exit_code_of(started: Run, found: Report, fail_on: str, by_step: bool) -> in
     wanted = ("failed", "warned") if fail_on == "warning" else ("failed",)
     number = next((step.number for step in found.steps if step.status in wanted), None)
     if number is None:
-        return ExitCode.PASSED
+        problems = any(problem.severity in ("error", "warning") for problem in found.connector.problems)
+        return ExitCode.FAILED if problems and fail_on == "warning" else ExitCode.PASSED
     return 10 + number if by_step else ExitCode.FAILED

@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,10 +15,20 @@ from diagnose.cli_words import refuse
 from diagnose.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from diagnose.connector import Connector
+    from diagnose.connector import Connector, Problem
     from diagnose.options import Options
 
-__all__ = ["Asked", "NoConnector", "connector_of", "options_of", "readable", "typed_connector"]
+__all__ = [
+    "Asked",
+    "NoConnector",
+    "Target",
+    "connector_of",
+    "options_of",
+    "over_http",
+    "readable",
+    "target_of",
+    "typed_connector",
+]
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # A token can be spelt like a name, and what is refused as a name must not be a token that is quoted.
@@ -62,6 +72,11 @@ class Asked:
     register: bool
     refresh: bool
     runtime: bool
+    command: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    cwd: str | None = None
+    inherit: Literal["safe", "all", "none"] | None = None
+    allow_stdio: bool = False
 
 
 def options_of(asked: Asked) -> Options:
@@ -88,6 +103,7 @@ def options_of(asked: Asked) -> Options:
         refresh=asked.refresh,
         stored_login=not asked.no_login,
         runtime=asked.runtime,
+        allow_stdio=asked.allow_stdio,
     )
 
 
@@ -117,18 +133,65 @@ def _kind(value: object) -> str:
     return kinds.get(type(value), "number")
 
 
-def connector_of(target: str, asked: Asked, environ: Mapping[str, str] = os.environ) -> Connector:
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What is diagnosed, and what is wrong with its definition although it can be used."""
+
+    connector: Connector
+    problems: tuple[Problem, ...] = ()
+
+
+def connector_of(target: str | None, asked: Asked, environ: Mapping[str, str] = os.environ) -> Connector:
+    """The connector of :func:`target_of`. Raises UsageError, NoConnector for a name."""
+    return target_of(target, asked, environ).connector
+
+
+def target_of(target: str | None, asked: Asked, environ: Mapping[str, str] = os.environ) -> Target:
     """The connector that ``target`` and the options describe, with the login that ``environ`` leads to.
 
     Raises UsageError, NoConnector for a name.
     """
+    if asked.command:
+        from diagnose.cli_process import typed_process
+
+        return Target(connector=typed_process(target, asked))
+    if target is None:
+        raise refuse(
+            "there is no target",
+            "type a URL, such as diagnose https://mcp.example.com/mcp, or a command after two dashes: "
+            "diagnose -- npx -y some-server",
+        )
+    found = _described(target, asked, environ)
+    if found.connector.stdio is not None:
+        return found
+    return replace(found, connector=_borrowing(found.connector, asked, environ))
+
+
+def _described(target: str, asked: Asked, environ: Mapping[str, str]) -> Target:
     if asked.config is not None:
         from diagnose.cli_config import configured
 
-        return _borrowing(configured(target, asked.config, asked), asked, environ)
-    if target.strip() and not _LOOKS_LIKE_URL.search(target):
-        raise _no_connector(target)
-    return _borrowing(typed_connector(target, asked), asked, environ)
+        return configured(target, asked.config, asked)
+    if "://" in target or not target.strip():
+        return Target(connector=typed_connector(target, asked))
+    from diagnose.cli_named import is_client_and_name, named
+
+    found = named(target, asked, environ)
+    if found is not None:
+        return found
+    if not _LOOKS_LIKE_URL.search(target) or is_client_and_name(target):
+        raise _no_connector(target, environ)
+    return Target(connector=typed_connector(target, asked))  # says what the URL lacks
+
+
+def over_http(connector: Connector) -> Connector:
+    """The same connector. Raises UsageError for one that starts a process: a login is for a URL."""
+    if connector.stdio is not None:
+        raise refuse(
+            f"the connector {connector.name} starts a process, and a login is for a URL",
+            "give the URL that its command leads to, if it is a bridge: diagnose list shows it",
+        )
+    return connector
 
 
 def _logged_in(connector: Connector, asked: Asked, environ: Mapping[str, str]) -> Connector:
@@ -160,6 +223,11 @@ def typed_connector(target: str, asked: Asked) -> Connector:
     from diagnose.connector import Connector, HttpTransport, NetworkSettings
     from diagnose.connector.address import parse_endpoint
 
+    if asked.env or asked.cwd or asked.inherit:
+        raise refuse(
+            "--env, --cwd and --inherit are for a process",
+            "name its command after two dashes: -- COMMAND ARGS",
+        )
     endpoint = parse_endpoint(target)
     headers, authorization = _headers(asked.header)
     given: dict[str, Any] = {
@@ -182,15 +250,19 @@ def typed_connector(target: str, asked: Asked) -> Connector:
     return Connector(**given)
 
 
-def _no_connector(target: str) -> NoConnector:
+def _no_connector(target: str, environ: Mapping[str, str]) -> NoConnector:
     from diagnose.cli import nearest_command
+    from diagnose.cli_named import names_near
 
-    command = nearest_command(target)
-    meant = f"did you mean the command diagnose {command}? Otherwise give" if command else "give"
+    command, near = nearest_command(target), names_near(target, environ)
+    meant = f"did you mean the command diagnose {command}? " if command else ""
+    meant = f"did you mean {near}? " if near else meant
+    other = "Otherwise give" if meant else "give"
     return NoConnector(
         "CFG011",
         f"no connector is named {target[:80]!r}",
-        hint=f"{meant} the URL of its endpoint, such as https://mcp.example.com/mcp",
+        hint=f"{meant}{other} the URL of its endpoint, such as https://mcp.example.com/mcp, or one of the "
+        "names that diagnose list shows",
     )
 
 

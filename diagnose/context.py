@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import random
+import shlex
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,10 +23,11 @@ from diagnose.wire.recorder import Recorder
 from diagnose.wire.resolver import NameserverResolver, PinnedResolver, Resolver, SystemResolver
 
 if TYPE_CHECKING:
+    from diagnose.connector import Problem
     from diagnose.oauth.acquisition import Person
     from diagnose.oauth.record import StoredLogin
 
-__all__ = ["Context", "default_resolver", "split_resolver"]
+__all__ = ["Context", "command_line", "default_resolver", "split_resolver"]
 
 
 def _now() -> datetime:
@@ -59,12 +61,14 @@ class Context:
     trust_store: str | None = None
     proxies: dict[str, str] = field(default_factory=dict)
     transport_name: str | None = None
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the definition of the connector, which can be used all the same."""
     step_id: str = ""
     _findings: list[Finding] = field(default_factory=list)
     _not_applicable: str | None = None
     _until: float = float("inf")
     _scope: asyncio.Timeout | None = None
-    _late: Callable[[], Fault] | None = None
+    _late: Callable[[], Fault | None] | None = None
 
     @property
     def origin(self) -> Origin:
@@ -80,9 +84,13 @@ class Context:
         where: str | None = None,
         ruled_out: tuple[str, ...] = (),
         exchange: int | None = None,
+        step: str | None = None,
         **args: object,
     ) -> None:
-        """Add a finding that does not end the step: a warning or a note, as its page says."""
+        """Add a finding that does not end the step: a warning or a note, as its page says.
+
+        ``step`` names the earlier step whose finding it is although it shows only now.
+        """
         self._findings.append(
             Finding(
                 code=code,
@@ -94,6 +102,7 @@ class Context:
                 where=where,
                 ruled_out=ruled_out,
                 exchange=exchange,
+                step=step,
             )
         )
 
@@ -105,8 +114,9 @@ class Context:
         """Say that this step has no meaning for this connector; the check still returns its facts."""
         self._not_applicable = reason
 
-    def if_late(self, build: Callable[[], Fault]) -> None:
-        """Say which fault a deadline that fires from now on means; it replaces the step's ``on_timeout``.
+    def if_late(self, build: Callable[[], Fault | None]) -> None:
+        """Say which fault a deadline that fires from now on means; it replaces the step's ``on_timeout``,
+        unless it finds none.
 
         It is built at that moment, so that it shows how far the step got. Its templates also get {seconds}
         and {progress}.
@@ -146,8 +156,32 @@ class Context:
         """The fault that the step named for its deadline; called by the pipeline."""
         return self._late() if self._late is not None else None
 
+    @property
+    def target(self) -> str:
+        """What is diagnosed, as one line without secrets: the URL, or the command line."""
+        process = self.connector.stdio
+        if process is None:
+            return self.redactor.text(self.connector.url)
+        return command_line(process.argv, self.redactor)
+
+    def address(self) -> dict[str, Any]:
+        """Where the connector is, as the report holds it: ``url``, or ``command``."""
+        process = self.connector.stdio
+        if process is None:
+            return {"url": str(self.redactor.clean(self.connector.url))}
+        return {"command": self.redactor.clean(self.redactor.argv(process.argv))}
+
     def common(self) -> dict[str, Any]:
         """Template arguments that every finding may use."""
+        if self.connector.stdio is not None:
+            line = self.target
+            return {
+                "url": line,
+                "origin": line,
+                "host": "this machine",
+                "port": "none",
+                "connector": self.connector.name,
+            }
         return {
             "url": self.connector.url,
             "origin": str(self.origin),
@@ -165,6 +199,11 @@ def default_resolver(connector: Connector) -> Resolver:
         ip, port = split_resolver(network.resolver)
         base = NameserverResolver(ip, port)
     return PinnedResolver(network.resolve, base) if network.resolve else base
+
+
+def command_line(argv: Sequence[str], redactor: Redactor) -> str:
+    """An argument vector as a shell would take it, without secrets."""
+    return " ".join(shlex.quote(word) for word in redactor.argv(argv))
 
 
 def split_resolver(text: str) -> tuple[str, int]:

@@ -11,6 +11,7 @@ from diagnose import model
 from diagnose.catalogue import Page, page
 from diagnose.context import Context
 from diagnose.display import display
+from diagnose.stdio_repeat import repeat_line
 from diagnose.step import Evidence, Finding
 from diagnose.wire.recorder import Recorded
 
@@ -87,7 +88,10 @@ def _reproduce(finding: Finding, entry: Page, fill: Any, ctx: Context) -> str | 
     if exchange_id is None:
         seen = ctx.recorder.of_step(ctx.step_id) or ctx.recorder.exchanges
         exchange_id = seen[-1].id if seen else None
-    return None if exchange_id is None else curl(ctx.recorder.get(exchange_id), ctx)
+    exchange = None if exchange_id is None else ctx.recorder.get(exchange_id)
+    if ctx.connector.stdio is not None:
+        return repeat_line(ctx, exchange)
+    return None if exchange is None else curl(exchange, ctx)
 
 
 _CURL_OWN = frozenset({"host", "content-length", "connection", "accept-encoding"})

@@ -19,6 +19,7 @@ __all__ = [
     "Exchange",
     "FailedStep",
     "Finding",
+    "Problem",
     "Report",
     "Run",
     "Severity",
@@ -111,12 +112,24 @@ class Run(_Part):
     duration_ms: float
 
 
+class Problem(_Part):
+    """What is wrong with a definition in some client's file; ``error``: that client cannot use it."""
+
+    code: str = Field(pattern=r"^[A-Z]{2,5}[0-9]{3}$")
+    name: str
+    severity: Severity
+    what: str
+    hint: str
+    where: str | None = None
+
+
 class ConnectorSummary(_Part):
     name: str
     transport: str
     url: str | None = None
     command: list[str] | None = None
     source: str | None = None
+    problems: list[Problem] = []
 
 
 class FailedStep(_Part):

@@ -51,4 +51,6 @@ class Options:
     register: bool = False
     """Register a client (RFC 7591) with each form of redirect URI, and remove it again."""
     runtime: bool = False
+    allow_stdio: bool = False
+    """Start the command of a found file too; an object made in code, or a file that was named, is meant."""
     limits: Limits = Limits()

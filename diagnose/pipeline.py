@@ -55,7 +55,7 @@ class Run:
     _out_of_time: bool = False
     _blocked: dict[str, str | None] = field(default_factory=dict)
     _shown: dict[str, Facts] = field(default_factory=dict)
-    _reattributed: model.StepResult | None = None
+    _reattributed: list[model.StepResult] = field(default_factory=list)
 
     def interrupt(self) -> None:
         """Stop after the step that runs now; its teardown still happens. Safe to call from a signal."""
@@ -74,9 +74,7 @@ class Run:
         deadline = began + ctx.options.timeout
         wanted = self._wanted()
         try:
-            yield RunStarted(
-                run_id=run_id, connector=ctx.connector.name, target=ctx.redactor.text(ctx.connector.url)
-            )
+            yield RunStarted(run_id=run_id, connector=ctx.connector.name, target=ctx.target)
             known = {step.id: step for step in self.steps}
             for step_id in TITLES:
                 step = known.get(step_id)
@@ -92,9 +90,9 @@ class Run:
                 else:
                     yield StepStarted(number=step.number, id=step.id, title=step.title, started_ms=started_ms)
                     result = await self._run_step(step, deadline + ctx.waited_s, started_ms)
-                    if self._reattributed is not None:
-                        yield StepFinished(result=self._reattributed)
-                        self._reattributed = None
+                    for revised in self._reattributed:
+                        yield StepFinished(result=revised)
+                    self._reattributed.clear()
                 self.results.append(result)
                 yield StepFinished(result=result)
         finally:
@@ -222,7 +220,7 @@ class Run:
             self._running = None
         elapsed_ms = (time.monotonic() - began) * 1000
         if earlier is not None:
-            self._reattributed = self._revised(earlier, faults[0])
+            self._reattributed.append(self._revised(earlier, faults[0]))
             return self._overtaken(step, earlier, started_ms, elapsed_ms)
         return self._result(step, faults, started_ms, elapsed_ms)
 
@@ -238,6 +236,15 @@ class Run:
         )
         return self.results[index]
 
+    def _move(self, findings: list[Finding]) -> None:
+        """Give findings that belong to earlier steps to them."""
+        for finding in findings:
+            place = next(index for index, done in enumerate(self.results) if done.id == finding.step)
+            before = self.results[place]
+            shown = _printed(finding, self.ctx, ())
+            self.results[place] = amended(before, facts={}, findings=[shown], exchanges=before.exchanges)
+            self._reattributed.append(self.results[place])
+
     def _overtaken(self, step: Step, blocker: str, started_ms: float, elapsed_ms: float) -> model.StepResult:
         """The result of a step that showed an earlier step's fault; what it sent stays on record."""
         return self._skipped(step, blocker, f"showed a fault of {blocker}").model_copy(
@@ -249,7 +256,9 @@ class Run:
         )
 
     def _allowed(self, step: Step, left: float) -> float:
-        own = self.ctx.options.step_timeout or step.deadline
+        options = self.ctx.options
+        patience = step.patience if options.tool is not None else None
+        own = options.step_timeout or patience or step.deadline
         if self._interrupted or self._out_of_time:
             return min(own, TEARDOWN_GRACE)
         return max(min(own, left), 0.001)
@@ -295,6 +304,8 @@ class Run:
     ) -> model.StepResult:
         ctx = self.ctx
         added, inapplicable = ctx.collected()
+        self._move([finding for finding in added if finding.step not in (None, step.id)])
+        added = [finding for finding in added if finding.step in (None, step.id)]
         ruled_out = _ruled_out(self.results)
         findings = [_printed(finding, ctx, ruled_out) for finding in (*faults, *added)]
         facts = self._public_facts(step)
@@ -342,8 +353,9 @@ class Run:
             connector=model.ConnectorSummary(
                 name=str(ctx.redactor.clean(ctx.connector.name)),
                 transport=ctx.transport_name or ctx.connector.transport.type,
-                url=str(ctx.redactor.clean(ctx.connector.url)),
+                **ctx.address(),
                 source=str(ctx.connector.source),
+                problems=[model.Problem(**ctx.redactor.clean(entry.as_dict())) for entry in ctx.problems],
             ),
             verdict=judged,
             steps=self.results,

@@ -110,6 +110,24 @@ class Redactor:
         """Header pairs as the report keeps them: order and repetition preserved."""
         return [[display(name), display(self.header(name, value))] for name, value in pairs]
 
+    def argv(self, words: Iterable[str]) -> list[str]:
+        """An argument vector: what follows a flag whose name says that it is secret is masked whole."""
+        shown: list[str] = []
+        masks_next = False
+        for word in words:
+            flag, equals, _ = word.partition("=")
+            secret = word.startswith("-") and _is_secret_name(flag)
+            if masks_next and not word.startswith("-") and not _looks_like_reference(word):
+                self.count += 1
+                shown.append(MASK)
+            elif secret and equals and not _looks_like_reference(word[len(flag) + 1 :]):
+                self.count += 1
+                shown.append(f"{flag}={MASK}")
+            else:
+                shown.append(self.text(word))
+            masks_next = secret and not equals
+        return shown
+
     def clean(self, value: Any) -> Any:
         """A JSON-like value, deep-copied: no secret, and no character that acts."""
         if isinstance(value, str):

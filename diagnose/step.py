@@ -76,6 +76,8 @@ class Finding:
     ruled_out: tuple[str, ...] = ()
     exchange: int | None = None
     advice: str | None = None
+    step: str | None = None
+    """An earlier step to which the finding belongs although it shows only now."""
 
 
 class Facts:
@@ -179,6 +181,10 @@ class Step:
     on_timeout: OnTimeout
     deadline: float
     always: bool = False
+    patience: float | None = None
+    """The deadline where the user named what is done."""
+    called: str | None = None
+    """The title where the transport gives the step another one."""
 
     @property
     def number(self) -> int:
@@ -186,7 +192,7 @@ class Step:
 
     @property
     def title(self) -> str:
-        return TITLES[self.id][1]
+        return self.called or TITLES[self.id][1]
 
 
 def step(
@@ -199,6 +205,8 @@ def step(
     on_timeout: OnTimeout,
     deadline: float,
     always: bool = False,
+    patience: float | None = None,
+    called: str | None = None,
 ) -> Callable[[Check], Step]:
     """Make a check function a :class:`Step`; ``deadline`` is in seconds."""
 
@@ -213,6 +221,8 @@ def step(
             on_timeout=on_timeout,
             deadline=deadline,
             always=always,
+            patience=patience,
+            called=called,
         )
 
     return wrap

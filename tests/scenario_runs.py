@@ -33,6 +33,7 @@ class Outcome:
     env: dict[str, str]
     connections: int
     requests: list[Any]
+    messages: list[Any]
 
     @property
     def report(self) -> dict[str, Any]:
@@ -93,10 +94,11 @@ def run(lab: Lab, name: str, *more: str, form: str = "--json") -> Outcome:
     """Start the scenario, diagnose it, stop it."""
     running = lab.start(name)
     try:
-        words = [running.command, running.url, form, *running.args, *more]
+        words = [running.command, form, *running.args, *more, *running.target]
         env = {**running.env, "DIAGNOSE_KEYRING": "off"}  # a developer's keyring is not the tests'
         keep_login(running, env)
         code, out, err = (_in_a_process if running.command == "login" else _here)(words, env)
+        assert [] == running.pids(), "a process of the scenario was left behind"
         return Outcome(
             scenario=running.scenario,
             exit_code=code,
@@ -105,7 +107,8 @@ def run(lab: Lab, name: str, *more: str, form: str = "--json") -> Outcome:
             url=running.url,
             env=dict(running.env),
             connections=running.connections,
-            requests=list(running.log),
+            requests=running.log,
+            messages=running.messages,
         )
     finally:
         running.stop()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from diagnose_checks import STEPS
+from diagnose_checks.stdio_steps import STDIO_STEPS
 from diagnose_lab import scenarios
 
 from diagnose.catalogue import HEADINGS, Page, codes, page
@@ -28,9 +29,12 @@ PREFIX_STEPS = {
     "CALL": "sample_call",
     "DOWN": "teardown",
 }
-CODE = re.compile(r"^(CFG|DNS|TCP|TLS|HTTP|AUTH|TOK|INIT|SESS|TOOL|CALL|DOWN|ENV|BUG)[0-9]{3}$")
+CODE = re.compile(r"^(CFG|DNS|TCP|TLS|HTTP|AUTH|TOK|INIT|SESS|TOOL|CALL|DOWN|STDIO|ENV|BUG)[0-9]{3}$")
+# A batch file of Windows, a file of an application, a limit of the system: no scenario can bring them about,
+# tests/checks/test_stdio.py does.
+OF_THIS_MACHINE = ("STDIO003", "STDIO007", "STDIO009")
 # Provoked by the command line's own tests and by a check made to fail, not by a server.
-WITHOUT_SCENARIO = ("CFG", "BUG")
+WITHOUT_SCENARIO = ("CFG", "BUG", *OF_THIS_MACHINE)
 SOURCES = ("diagnose", "diagnose_checks")
 
 
@@ -81,6 +85,8 @@ def test_a_page_belongs_to_a_step(code: str) -> None:
     entry = page(code)
     if prefix in PREFIX_STEPS:
         assert PREFIX_STEPS[prefix] == entry.step
+    elif prefix == "STDIO":
+        assert entry.step in TITLES
     elif prefix != "CFG" and entry.step:
         assert entry.step in TITLES or entry.step == "any"
 
@@ -155,7 +161,7 @@ def test_a_scenario_expects_a_code_of_its_own_step() -> None:
 
 
 def test_every_step_raises_only_its_own_prefixes() -> None:
-    for step in STEPS:
+    for step in (*STEPS, *STDIO_STEPS):
         timeout = step.on_timeout if isinstance(step.on_timeout, str) else None
         assert timeout is None or timeout.startswith(step.codes)
 

@@ -24,7 +24,7 @@ _SOON = 300
 
 def accepted_facts(ctx: Context, auth: AuthFacts, shown: Presented, opening: RpcReply) -> TokenFacts:
     """The facts of a credential that ``opening`` let in, or that nobody refused; warnings on the way."""
-    accepted = True if opening.status < 300 or opening.message is not None else None
+    accepted = True if opening.http_status < 300 or opening.message is not None else None
     reading = read_token(shown.token) if shown.token and shown.kind in ("bearer", "oauth2", "query") else None
     clock = clock_of(ctx, opening.exchange)
     end = _end(ctx, reading)

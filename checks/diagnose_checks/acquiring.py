@@ -110,7 +110,7 @@ async def open_with_new_token(ctx: Context, http: HttpFacts, auth: AuthFacts, dn
         "renews_itself": login.refresh_token is not None or not credential.needs_person,
     }
     again = dataclasses.replace(
-        http, status=reply.status, challenged=reply.status in (401, 403), _opening=reply
+        http, status=reply.http_status, challenged=reply.status in (401, 403), _opening=reply
     )
     told = {name: value for name, value in shown.items() if value is not None}
     return Opened(http=again, reply=reply, acquired=told)

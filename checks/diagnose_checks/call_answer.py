@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Literal
 
@@ -79,16 +79,23 @@ def waits_for_client(exchange: Recorded) -> bool:
 
 
 def _client_requests(exchange: Recorded) -> tuple[str, ...]:
-    events = EventStream(limit=len(exchange.body) + 1)
     asked: list[str] = []
     try:
-        for event in events.feed(bytes(exchange.body)):
-            message = parse(event.data.encode()).value
+        for text in _messages(exchange):
+            message = parse(text).value
             if isinstance(message, Mapping) and "id" in message and isinstance(message.get("method"), str):
                 asked.append(message["method"])
     except (HostileJson, EventTooLarge):
         pass  # what was read before it counts
     return tuple(asked)
+
+
+def _messages(exchange: Recorded) -> Iterator[bytes]:
+    if exchange.process is not None:
+        yield from bytes(exchange.body).splitlines()
+        return
+    for event in EventStream(limit=len(exchange.body) + 1).feed(bytes(exchange.body)):
+        yield event.data.encode()
 
 
 def judge_call(

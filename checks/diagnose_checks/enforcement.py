@@ -97,14 +97,14 @@ async def _attempt(
         async with asyncio.timeout(max(min(_LONGEST, ctx.time_left() - _MARGIN), 0.05)):
             reply = await say_first(other, step=ctx.step_id)
             other.session_id = reply.header("mcp-session-id")
-            if other.session_id is not None and reply.status < 300:
+            if other.session_id is not None and reply.http_status < 300:
                 await other.end_session(step=ctx.step_id)
     except (ExchangeFailed, TimeoutError):
         exchange = began + 1 if len(ctx.recorder.exchanges) > began else None
         return _Attempt(let_in=None, words="no answer", exchange=exchange)
-    let_in = reply.result is not None if reply.status < 300 else False
-    if reply.status >= 500 or reply.status in (404, 429):
-        return _Attempt(let_in=None, words=f"HTTP {reply.status}", exchange=reply.exchange.id)
+    let_in = reply.result is not None if reply.http_status < 300 else False
+    if reply.http_status >= 500 or reply.http_status in (404, 429):
+        return _Attempt(let_in=None, words=f"HTTP {reply.http_status}", exchange=reply.exchange.id)
     return _Attempt(let_in=let_in, words=f"HTTP {reply.status}", exchange=reply.exchange.id)
 
 

@@ -212,7 +212,7 @@ class SessionFacts(Facts):
     became whole: step 9 judges it. ``second_request`` is ``none`` where nothing is offered to ask for.
     """
 
-    session: Literal["session id", "stateless", "event stream"]
+    session: Literal["session id", "stateless", "event stream", "process"]
     session_id_length: int | None = None
     second_request: str
     repeated: Mapping[str, int] | None = None

@@ -116,7 +116,7 @@ def defect_evidence(defects: tuple[Defect, ...], reply: RpcReply) -> tuple[Evide
 async def let_go(ctx: Context, channel: RpcChannel, reply: RpcReply) -> None:
     """End a session that no later step will use: one that a contrast opened, or a broken handshake left."""
     session = reply.header("mcp-session-id")
-    if reply.status >= 300 or reply.error is not None or not session or channel.era == "modern":
+    if reply.refused or reply.error is not None or not session or channel.era == "modern":
         return
     ctx.redactor.register(session)
     if not (session.isascii() and session.isprintable()):

@@ -28,7 +28,7 @@ from diagnose_checks.initialize_result import initialize_defects, message_defect
 from diagnose_checks.opening import open_channel, say_first
 from diagnose_checks.rpc_faults import exchange_faults, fault_of, said, seen, symptom, warn_oddities
 
-__all__ = ["adopt_contrast", "agree_legacy", "ask_initialize"]
+__all__ = ["adopt_contrast", "adopt_initialize", "agree_legacy", "ask_initialize"]
 
 _ABOUT_VERSIONS = re.compile(r"version|protocol", re.IGNORECASE)
 _METHOD_NOT_FOUND = -32601
@@ -52,7 +52,7 @@ async def agree_legacy(ctx: Context, http: HttpFacts, channel: RpcChannel, reply
         )
     observed = symptom(reply)
     if observed is None:
-        return await _adopt(ctx, channel, reply)
+        return await adopt_initialize(ctx, channel, reply)
     if observed.kind in ("jsonrpc-error", "http-error"):
         await _explain_refusal(ctx, http, reply)
     await let_go(ctx, channel, reply)
@@ -62,12 +62,12 @@ async def agree_legacy(ctx: Context, http: HttpFacts, channel: RpcChannel, reply
 async def adopt_contrast(ctx: Context, channel: RpcChannel, reply: RpcReply) -> InitFacts | None:
     """What later steps may use of a contrast that worked; its own faults do not hide what it proves."""
     try:
-        return await answered(ctx, _adopt(ctx, channel, reply))
+        return await answered(ctx, adopt_initialize(ctx, channel, reply))
     except Fault as fault:
         return fault.facts if isinstance(fault.facts, InitFacts) else None
 
 
-async def _adopt(ctx: Context, channel: RpcChannel, reply: RpcReply) -> InitFacts:
+async def adopt_initialize(ctx: Context, channel: RpcChannel, reply: RpcReply) -> InitFacts:
     """Take the result as the runtime does, and announce it. Raises Fault."""
     result: Mapping[str, Any] = reply.result or {}
     version = result.get("protocolVersion")
@@ -165,15 +165,15 @@ async def _announce(ctx: Context, facts: InitFacts) -> InitFacts:
     with exchange_faults(INIT_CODES, "notifications/initialized"):
         first = await channel.notify("notifications/initialized", step=ctx.step_id)
     replies = [first]
-    if first.status == 202 or (sse and first.status < 300):
+    if first.status in (202, None) or (sse and not first.refused):
         pass
-    elif first.status < 300:
+    elif not first.refused:
         _warn_announced(ctx, first, "nothing was refused")
     elif first.status not in (401, 403, 429):
         # A refusal is judged by whether it lasts, and by whether the server serves all the same.
         if channel.session_id is not None:
             replies += await _announce_again(ctx, channel)
-        if all(reply.status >= 300 for reply in replies) and await _serves(ctx, channel):
+        if all(reply.refused for reply in replies) and await _serves(ctx, channel):
             _warn_announced(ctx, first, "ping is answered with a result all the same")
     return replace(facts, initialized_status=first.status, _announced=tuple(replies))
 

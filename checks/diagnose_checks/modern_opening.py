@@ -27,7 +27,14 @@ from diagnose_checks.legacy_opening import agree_legacy, ask_initialize
 from diagnose_checks.opening import open_channel, say_first
 from diagnose_checks.rpc_faults import exchange_faults, fault_of, said, seen, symptom, warn_oddities
 
-__all__ = ["decide_era"]
+__all__ = [
+    "MOVES_OF_ANY_CARRIER",
+    "Situation",
+    "decide_era",
+    "list_without_discover",
+    "warn_draft",
+    "without_discover",
+]
 
 _MIRRORED = ("MCP-Protocol-Version", "Mcp-Method")
 _FALLBACK_SHARE = 0.9
@@ -36,9 +43,11 @@ _DRAFT_NAMES = {-32001: -32020, -32003: -32021, -32004: -32022}
 
 
 @record
-class _Situation:
+class Situation:
+    """Where the answer to ``server/discover`` leaves us; ``http`` is None for another carrier."""
+
     ctx: Context
-    http: HttpFacts
+    http: HttpFacts | None
     channel: RpcChannel
     opening: Opening
     row: Row
@@ -59,17 +68,17 @@ async def decide_era(ctx: Context, http: HttpFacts, reply: RpcReply) -> InitFact
         ctx.redactor.register(minted)
     opening = read_opening(reply)
     row = classify_opening(opening)
-    _warn_draft(ctx, opening)
+    warn_draft(ctx, opening)
     if row.move == "retry":
         with exchange_faults(INIT_CODES, "server/discover"):
             again = await channel.call("server/discover", step=ctx.step_id)
         opening = read_opening(again, attempt=1)
         row = classify_opening(opening)
-    situation = _Situation(ctx=ctx, http=http, channel=channel, opening=opening, row=row)
+    situation = Situation(ctx=ctx, http=http, channel=channel, opening=opening, row=row)
     return await _MOVES[row.move](situation)
 
 
-def _warn_draft(ctx: Context, opening: Opening) -> None:
+def warn_draft(ctx: Context, opening: Opening) -> None:
     draft = opening.meaning.draft
     if draft is None:
         return
@@ -85,7 +94,7 @@ def _warn_draft(ctx: Context, opening: Opening) -> None:
     )
 
 
-async def _adopt(at: _Situation) -> InitFacts:
+async def _adopt(at: Situation) -> InitFacts:
     ctx, reply, discovery = at.ctx, at.reply, at.opening.discovery
     assert discovery is not None, "the table adopts a DiscoverResult only"
     warn_oddities(ctx, reply, INIT_CODES)
@@ -109,7 +118,7 @@ async def _adopt(at: _Situation) -> InitFacts:
     return _modern_facts(at, sdk_would=at.row.sdk_would)
 
 
-def _modern_facts(at: _Situation, *, sdk_would: str, result: Mapping[str, Any] | None = None) -> InitFacts:
+def _modern_facts(at: Situation, *, sdk_would: str, result: Mapping[str, Any] | None = None) -> InitFacts:
     if result is None:
         result = at.reply.result or {}
     meta = result.get("_meta")
@@ -136,7 +145,7 @@ def _defect_arguments(discovery: Discovery) -> dict[str, Any]:
     }
 
 
-async def _invalid_discovery(at: _Situation) -> InitFacts:
+async def _invalid_discovery(at: Situation) -> InitFacts:
     discovery, result = at.opening.discovery, at.reply.result or {}
     assert discovery is not None, "the table has read a DiscoverResult"
     fatal = tuple(defect for defect in discovery.defects if defect.fatal)
@@ -151,7 +160,7 @@ async def _invalid_discovery(at: _Situation) -> InitFacts:
     )
 
 
-async def _refused(at: _Situation) -> InitFacts:
+async def _refused(at: Situation) -> InitFacts:
     observed = symptom(at.reply)
     assert observed is not None, "the table refuses over a JSON-RPC error only"
     named = Evidence(
@@ -163,12 +172,12 @@ async def _refused(at: _Situation) -> InitFacts:
     raise fault_of(at.reply, observed, INIT_CODES, named)
 
 
-async def _no_common_version(at: _Situation) -> InitFacts:
+async def _no_common_version(at: Situation) -> InitFacts:
     theirs = at.opening.meaning.supported or (at.opening.discovery.versions if at.opening.discovery else ())
     raise _disjoint(at, theirs)
 
 
-def _disjoint(at: _Situation, theirs: tuple[str, ...], *more: Evidence) -> Fault:
+def _disjoint(at: Situation, theirs: tuple[str, ...], *more: Evidence) -> Fault:
     ours = ", ".join((MODERN_VERSION, *LEGACY_VERSIONS))
     return Fault(
         "INIT013",
@@ -185,7 +194,7 @@ def _disjoint(at: _Situation, theirs: tuple[str, ...], *more: Evidence) -> Fault
     )
 
 
-async def _header_mismatch(at: _Situation) -> InitFacts:
+async def _header_mismatch(at: Situation) -> InitFacts:
     sent = dict(at.reply.exchange.request_headers)
     bare = await answered(at.ctx, at.channel.call("server/discover", step=at.ctx.step_id, without=_MIRRORED))
     raise Fault(
@@ -215,7 +224,7 @@ def _mismatch_reading(reply: RpcReply, bare: RpcReply | None) -> str:
     return "without the headers the answer differs: they arrive changed, or the server compares wrongly"
 
 
-async def _missing_capability(at: _Situation) -> InitFacts:
+async def _missing_capability(at: Situation) -> InitFacts:
     required = ", ".join(at.opening.meaning.required) or "not named"
     raise Fault(
         "INIT016",
@@ -225,7 +234,8 @@ async def _missing_capability(at: _Situation) -> InitFacts:
     )
 
 
-async def _initialize(at: _Situation) -> InitFacts:
+async def _initialize(at: Situation) -> InitFacts:
+    assert at.http is not None, "other carriers have their own fallback"
     if at.ctx.connector.era == "modern":
         return await _pinned(at)
     channel = open_channel(at.ctx, at.http._http, at.http._url, modern=False)
@@ -250,16 +260,16 @@ async def _initialize(at: _Situation) -> InitFacts:
         theirs = at.opening.discovery.versions if at.opening.discovery else at.opening.meaning.supported or ()
         if theirs and not set(theirs) & set(LEGACY_VERSIONS):
             raise _disjoint(at, theirs, refused) from problem
-        listed = await _list_without_discover(at)
+        listed = await list_without_discover(at)
         if listed is None:
             raise
-        return _without_discover(at, listed, refused, sdk_would="fail")
+        return without_discover(at, listed, refused, sdk_would="fail")
     if observed is not None and broken:
         _warn_broken_probe(at)
     return replace(facts, sdk=sdk_guess(at.reply, reply))
 
 
-def _warn_broken_probe(at: _Situation) -> None:
+def _warn_broken_probe(at: Situation) -> None:
     observed = symptom(at.reply)
     assert observed is not None, "called for a broken reply only"
     fault = fault_of(at.reply, observed, INIT_CODES)
@@ -272,11 +282,12 @@ def _warn_broken_probe(at: _Situation) -> None:
     )
 
 
-async def _pinned(at: _Situation) -> InitFacts:
+async def _pinned(at: Situation) -> InitFacts:
     """The client speaks the modern era only, and does not need server/discover for it."""
-    listed = await _list_without_discover(at)
+    listed = await list_without_discover(at)
     if listed is not None:
-        return _without_discover(at, listed, None, sdk_would="modern")
+        return without_discover(at, listed, None, sdk_would="modern")
+    assert at.http is not None, "other carriers have their own contrast"
     channel = open_channel(at.ctx, at.http._http, at.http._url, modern=False)
     contrast = await answered(at.ctx, say_first(channel, step=at.ctx.step_id))
     if contrast is not None:
@@ -297,7 +308,7 @@ async def _pinned(at: _Situation) -> InitFacts:
     )
 
 
-async def _list_without_discover(at: _Situation) -> RpcReply | None:
+async def list_without_discover(at: Situation) -> RpcReply | None:
     """The answer to a modern tools/list where it proves the modern era, else None."""
     listed = await answered(at.ctx, at.channel.call("tools/list", step=at.ctx.step_id))
     if listed is None or symptom(listed) is not None:
@@ -305,8 +316,8 @@ async def _list_without_discover(at: _Situation) -> RpcReply | None:
     return listed if {"resultType", "cacheScope"} & set(listed.result or {}) else None
 
 
-def _without_discover(
-    at: _Situation, listed: RpcReply, refused: Evidence | None, *, sdk_would: str
+def without_discover(
+    at: Situation, listed: RpcReply, refused: Evidence | None, *, sdk_would: str
 ) -> InitFacts:
     at.ctx.warn(
         "INIT017",
@@ -321,7 +332,7 @@ def _without_discover(
     return _modern_facts(at, sdk_would=sdk_would, result=stated)
 
 
-_MOVES: Mapping[Move, Callable[[_Situation], Awaitable[InitFacts]]] = {
+_MOVES: Mapping[Move, Callable[[Situation], Awaitable[InitFacts]]] = {
     "modern": _adopt,
     "initialize": _initialize,
     "invalid-discovery": _invalid_discovery,
@@ -330,3 +341,8 @@ _MOVES: Mapping[Move, Callable[[_Situation], Awaitable[InitFacts]]] = {
     "header-mismatch": _header_mismatch,
     "missing-capability": _missing_capability,
 }
+
+MOVES_OF_ANY_CARRIER: Mapping[Move, Callable[[Situation], Awaitable[InitFacts]]] = {
+    move: _MOVES[move] for move in ("modern", "invalid-discovery", "no-common-version", "missing-capability")
+}
+"""What does not depend on how the answer came; each raises Fault or gives the facts."""

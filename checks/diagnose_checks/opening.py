@@ -13,6 +13,7 @@ from diagnose.wire.http_wire import HttpWire
 from diagnose.wire.rpc import LEGACY_VERSIONS, MODERN_VERSION, RpcChannel, RpcReply, StreamableChannel
 from diagnose.wire.transport import StagedTransport
 from diagnose_checks.facts import TlsFacts
+from diagnose_checks.first_words import initialize_params
 
 __all__ = [
     "dialler",
@@ -79,15 +80,6 @@ def open_channel(ctx: Context, wire: HttpWire, url: str, *, modern: bool) -> Str
         version=MODERN_VERSION if modern else LEGACY_VERSIONS[0],
         client_version=VERSION,
     )
-
-
-def initialize_params(protocol_version: str) -> dict[str, object]:
-    """What a legacy client says first (lifecycle, initialization)."""
-    return {
-        "protocolVersion": protocol_version,
-        "capabilities": {},
-        "clientInfo": {"name": "connector-diagnose", "version": VERSION},
-    }
 
 
 async def say_first(channel: RpcChannel, *, step: str) -> RpcReply:

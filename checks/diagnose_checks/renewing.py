@@ -70,7 +70,7 @@ async def open_with_renewed_token(
         _judge(ctx, answer, ctx.login)
     reply = await said_again(ctx, http)
     challenged = reply.status in (401, 403)
-    return dataclasses.replace(http, status=reply.status, challenged=challenged, _opening=reply)
+    return dataclasses.replace(http, status=reply.http_status, challenged=challenged, _opening=reply)
 
 
 def _judge(ctx: Context, answer: Answer, login: StoredLogin) -> None:

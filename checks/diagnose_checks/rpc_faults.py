@@ -84,6 +84,8 @@ def said(reply: RpcReply, *, limit: int = 300) -> str:
         rest = "a JSON-RPC result"
     else:
         rest = " ".join(reply.text.split())[:limit] or "an empty body"
+    if reply.status is None:
+        return rest
     kind = f" {reply.content_type}" if reply.content_type else ""
     return f"HTTP {reply.status}{kind}, {rest}"
 
@@ -114,7 +116,7 @@ def _decisive(reply: RpcReply) -> tuple[Symptom, str, str] | None:
     wanted = f"one JSON-RPC response to {reply.method}"
     broken = next((problem for problem in reply.problems if problem.kind not in _TOLERATED), None)
     # An error body belongs to its own POST whatever id it carries, and many error bodies are no JSON at all.
-    if reply.status >= 300 and (reply.error is None or broken is not None):
+    if reply.refused and (reply.error is None or broken is not None):
         return "http-error", f"HTTP {reply.status}", wanted
     if broken is not None:
         return broken.kind, broken.detail, wanted
@@ -171,8 +173,9 @@ def fault_of(
 ) -> Fault:
     """The Fault of a symptom by the step's table, falling back to the wider symptom, then to http-error.
 
-    Its template arguments always are: method, status, content_type, detail, error_code, error_message,
-    advice (for an HTTP status), and what the caller adds. Pages of codes in such a table may use all of them.
+    Its template arguments always are: method, status, content_type, carried, detail, error_code,
+    error_message, advice (for an HTTP status), and what the caller adds. Pages of codes in such a table
+    may use all of them.
     """
     return Fault(
         _code(codes, observed.kind),
@@ -183,6 +186,13 @@ def fault_of(
         exchange=reply.exchange.id,
         **{**_arguments(reply, observed), **args},
     )
+
+
+def _carried(reply: RpcReply) -> str:
+    """What brought the answer, in words."""
+    if reply.status is None:
+        return "a line on stdout"
+    return f"HTTP {reply.status} with {reply.content_type or 'no content type'}"
 
 
 def _advice(status: int | None, retry_after: str | None) -> str:
@@ -205,6 +215,7 @@ def _arguments(reply: RpcReply, observed: Observed) -> dict[str, Any]:
         "method": reply.method,
         "status": reply.status,
         "content_type": reply.content_type or "none",
+        "carried": _carried(reply),
         "detail": observed.detail,
         "error_code": error.get("code", "none"),
         "error_message": reply.error_message or "none",
@@ -258,6 +269,7 @@ def exchange_faults(
             "method": method,
             "status": exchange.status or "none",
             "content_type": exchange.header("content-type") or "none",
+            "carried": "nothing" if exchange.process is not None else f"HTTP {exchange.status or 'none'}",
             "detail": problem.detail.rstrip("."),
             "error_code": "none",
             "error_message": "none",

@@ -60,7 +60,7 @@ async def _known_to_ping(ctx: Context, init: InitFacts) -> bool:
     reply = await answered(ctx, init._channel.call("ping", step=ctx.step_id))
     if reply is None:
         return False
-    return symptom(reply) is None or (reply.error_code == _METHOD_NOT_FOUND and reply.status < 300)
+    return symptom(reply) is None or (reply.error_code == _METHOD_NOT_FOUND and not reply.refused)
 
 
 _KEPT_SESSIONS = (
@@ -150,7 +150,7 @@ async def _not_initialized(ctx: Context, init: InitFacts, method: str, reply: Rp
     again = await answered(ctx, channel.call(method, step=ctx.step_id))
     helped = again is not None and session_refusal(again) is None
     first = init._announced[0] if init._announced else None
-    refused = first is not None and first.status >= 300
+    refused = first is not None and first.refused
     evidence = [
         seen(f"answer to {method}", reply, "an answer: the server has been initialized"),
         seen("notifications/initialized once more (the contrast)", announced),

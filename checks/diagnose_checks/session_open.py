@@ -180,7 +180,7 @@ async def _after_loss(ctx: Context, init: InitFacts, method: str, problem: Excha
 
 def _announced_in_part(init: InitFacts) -> bool:
     """Whether notifications/initialized was accepted once and refused once, under one session."""
-    outcomes = {reply.status < 300 for reply in init._announced}
+    outcomes = {not reply.refused for reply in init._announced}
     return len(outcomes) == 2
 
 

@@ -64,7 +64,7 @@ def session_refusal(reply: RpcReply) -> Refusal | None:
     """Why a request was refused for its session or its HTTP state; None where it was not."""
     if reply.status in (401, 403):
         return "credential"
-    if reply.result is not None or (reply.status < 300 and reply.error is None):
+    if reply.result is not None or (not reply.refused and reply.error is None):
         return None
     for pattern, refusal in _WORDS:
         if pattern.search(reply.error_message or reply.text):

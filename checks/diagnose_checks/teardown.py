@@ -65,7 +65,7 @@ async def teardown(ctx: Context, init: InitFacts, session: SessionFacts | None) 
             advice=advice,
         )
         return TeardownFacts(how="DELETE, connection lost")
-    unasked = session is None and reply.status not in _LETS_GO and reply.status >= 300
+    unasked = session is None and reply.status not in _LETS_GO and reply.refused
     if unasked or reply.status == 429:
         # A session that was never honoured cannot be ended either, and a rate limit says nothing of sessions.
         return TeardownFacts(how="DELETE", status=reply.status, note=_NOT_JUDGED)
@@ -73,7 +73,7 @@ async def teardown(ctx: Context, init: InitFacts, session: SessionFacts | None) 
 
 
 async def _judge(ctx: Context, channel: RpcChannel, reply: RpcReply) -> TeardownFacts:
-    status = reply.status
+    status = reply.status or 0
     if status in _LETS_GO:
         return TeardownFacts(how="DELETE", status=status, note=_LETS_GO[status])
     if status < 300:
@@ -92,12 +92,12 @@ async def _judge(ctx: Context, channel: RpcChannel, reply: RpcReply) -> Teardown
 async def _with_body(ctx: Context, channel: RpcChannel) -> RpcReply | None:
     """The answer to a DELETE with a body, where the body is what was missing."""
     reply = await answered(ctx, channel.end_session(step=ctx.step_id, body=b"{}"))
-    return reply if reply is not None and reply.status < 300 else None
+    return reply if reply is not None and not reply.refused else None
 
 
 async def _must_be_gone(ctx: Context, channel: RpcChannel, ended: RpcReply) -> None:
     reply = await answered(ctx, channel.call("ping", step=ctx.step_id))
-    if reply is not None and reply.status < 300 and reply.result is not None:
+    if reply is not None and not reply.refused and reply.result is not None:
         ctx.warn(
             "DOWN004",
             seen("answer to DELETE", ended),

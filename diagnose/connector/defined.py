@@ -52,6 +52,17 @@ class Problem:
 
         return page(self.code).name
 
+    def as_dict(self) -> dict[str, str]:
+        """The same as the members of a JSON object."""
+        return {
+            "code": self.code,
+            "name": self.name,
+            "severity": self.severity,
+            "what": self.what,
+            "hint": self.hint,
+            "where": str(self.origin),
+        }
+
     def as_error(self) -> UsageError:
         """The same as an exception."""
         return UsageError(self.code, self.what, hint=self.hint, where=str(self.origin))

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_val
 
 from diagnose.connector.address import Origin, origin_of, parse_endpoint, secrets_in
 from diagnose.connector.credential import Applied, BasicCredential, Credential, NoCredential, header_safe
-from diagnose.connector.secret import Secret
+from diagnose.connector.secret import Secret, spelt_secrets
 from diagnose.errors import UsageError
 from diagnose.redact import Redactor
 
@@ -32,6 +32,8 @@ __all__ = [
     "ToolPolicy",
 ]
 
+_PLACES = frozenset({"HOME", "PATH", "PWD", "TMPDIR", "USER", "USERPROFILE", "APPDATA", "LOCALAPPDATA"})
+"""Variables that say where something is: their values are no secrets and must stay readable."""
 _RESERVED = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
 
@@ -48,6 +50,8 @@ class HttpTransport(_Part):
 
     type: Literal["auto", "streamable-http", "sse"] = "auto"
     url: str
+    filled: tuple[str, ...] = ()
+    """The variables whose values a client's file filled into the URL; what is no host of it is a secret."""
 
     @field_validator("url")
     @classmethod
@@ -70,7 +74,8 @@ class StdioTransport(_Part):
 
     ``command`` and ``args`` are an argument vector and never a shell's line; references in ``args``, ``env``
     and ``cwd`` are filled in when the process is started. ``inherits`` says what of the environment it gets
-    beside ``env``: ``safe`` is the short list that the official SDKs pass on, ``all`` everything.
+    beside ``env``: ``safe`` is the short list that the official SDKs pass on, ``all`` everything, ``none``
+    makes ``env`` the whole environment, as some clients do.
     """
 
     type: Literal["stdio"] = "stdio"
@@ -78,7 +83,7 @@ class StdioTransport(_Part):
     args: tuple[str, ...] = Field(default=(), repr=False)  # people write keys into them
     env: Mapping[str, Secret] = {}
     cwd: str | None = None
-    inherits: Literal["safe", "all"] = "safe"
+    inherits: Literal["safe", "all", "none"] = "safe"
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -123,11 +128,14 @@ class Source(_Part):
     file: str | None = None
     line: int | None = None
     pointer: str | None = None
+    discovered: bool = False
+    """Whether the file was looked up in a known place, and nobody named it: what it starts is asked for."""
 
     def __str__(self) -> str:
         if self.file is None:
             return self.format
-        return f"{self.file}:{self.line}" if self.line else self.file
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place} {self.pointer}" if self.pointer else place
 
 
 def _carrier(transport: Any) -> str:
@@ -205,6 +213,11 @@ class Connector(_Part):
         return self.transport if isinstance(self.transport, StdioTransport) else None
 
     @property
+    def needs_consent(self) -> bool:
+        """Whether it starts a command of a file that nobody named."""
+        return self.stdio is not None and self.source.discovered
+
+    @property
     def url(self) -> str:
         """The URL of the endpoint. Raises TypeError for a process, which has none."""
         return self._http.url
@@ -241,14 +254,22 @@ class Connector(_Part):
     def secrets(self, environ: Mapping[str, str]) -> tuple[str, ...]:
         """Every resolved value that must not be printed. Raises UsageError."""
         if self.stdio is not None:
-            return tuple(
-                value.resolve(environ, where=f"env {name}")
-                for name, value in self.stdio.env.items()
-                if _is_secret(name, value)
+            words = (*self.stdio.args, self.stdio.cwd or "")
+            # What an argument refers to is a secret; the words around it are not.
+            referred = {name for word in words for name in Secret(word).references}
+            return (
+                *(
+                    value.resolve(environ, where=f"env {name}")
+                    for name, value in self.stdio.env.items()
+                    if _is_secret(name, value)
+                ),
+                *(environ[name] for name in sorted(referred - _PLACES) if environ.get(name)),
+                *spelt_secrets(self.stdio.args),
             )
         applied = self.credential.apply(environ)
         return (
             *secrets_in(self.url),
+            *_filled_in(self._http, environ),
             *applied.secrets(),
             *(
                 value
@@ -259,22 +280,47 @@ class Connector(_Part):
         )
 
     @property
+    def sent_variables(self) -> tuple[str, ...]:
+        """The names of the environment variables whose values go to the endpoint."""
+        if isinstance(self.transport, StdioTransport):
+            return ()
+        kept = [value for _, value in self.credential]
+        several = [value for entry in kept if isinstance(entry, Mapping) for value in entry.values()]
+        values = [*self.headers.values(), *kept, *several]
+        names = [name for value in values if isinstance(value, Secret) for name in value.references]
+        return tuple(dict.fromkeys((*self.transport.filled, *names)))
+
+    @property
     def secret_headers(self) -> tuple[str, ...]:
         """The names of the connector's own headers that hold a secret."""
         return tuple(name for name, value in self.headers.items() if _is_secret(name, value))
 
     def connect(self) -> AbstractAsyncContextManager[mcp.Client]:
-        """Open the production session with the official SDK: same URL, headers, trust, proxy, credential.
+        """Open the production session with the official SDK: same URL, headers, trust, proxy, credential; or
+        the same command, environment and directory.
 
         A stored login is used, and renewed where it ends. Imports ``mcp``, which costs about a second.
         Raises UsageError for an unset reference, and CFG022 where a login is needed and none is stored.
         """
+        if self.stdio is not None:
+            from diagnose.connector.stdio_runtime import open_process_session
+
+            return open_process_session(self)
         from diagnose.connector.runtime import open_session
 
         return open_session(self)
 
 
+def _filled_in(transport: HttpTransport, environ: Mapping[str, str]) -> Iterator[str]:
+    host = transport.url.partition("://")[2].partition("/")[0]
+    for name in transport.filled:
+        value = environ.get(name, "")
+        if value and (value not in host or _is_secret(name, Secret(""))):
+            yield value
+
+
 def _is_secret(name: str, value: Secret) -> bool:
     # A header or a variable is a secret when it says so or when its value was not written in the open.
     marked = ("authorization", "cookie", "key", "token", "secret", "password", "credential", "session")
-    return bool(value.references) or any(word in name.lower() for word in marked)
+    referred = set(value.references) - _PLACES
+    return bool(referred) or any(word in name.lower() for word in marked)

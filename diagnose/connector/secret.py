@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler
@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from diagnose.errors import UsageError
 
-__all__ = ["Secret", "is_unfilled"]
+__all__ = ["Secret", "is_unfilled", "spelt_secrets"]
 
 # A default is for a variable that is unset or empty; the other form is a dollar that begins no reference.
 _REFERENCE = re.compile(r"\$\{(?:text:(\$)|env:([^}]{0,200}?)(?::-([^}]{0,2000}))?)\}")
@@ -26,6 +26,34 @@ _UNFILLED = re.compile(
 def is_unfilled(value: str) -> bool:
     """Whether a value still holds a placeholder in the spelling of another program."""
     return bool(_UNFILLED.search(value))
+
+
+_SECRET_FLAG = re.compile(r"--?[\w-]*(?:token|secret|passw|api-?_?key|credential|auth)[\w-]*", re.IGNORECASE)
+
+_PAIR = {"--header": ":", "-H": ":", "-e": "=", "--env": "="}
+
+
+def spelt_secrets(args: Sequence[str]) -> tuple[str, ...]:
+    """Values in an argument vector that stand after a flag such as ``--api-key``, or behind its ``=``.
+
+    Also the value of a header after ``--header``, and that of a variable after ``-e`` whose name says so.
+    """
+    found: list[str] = []
+    for place, word in enumerate(args):
+        flag, equals, value = word.partition("=")
+        pair = _PAIR.get(args[place - 1]) if place else None
+        if pair is not None:
+            name, between, value = word.partition(pair)
+            if between and value.strip() and (pair == ":" or _SECRET_FLAG.fullmatch(f"-{name}")):
+                found += [] if _REFERENCE.search(value) else [value.strip()]
+            continue
+        if not _SECRET_FLAG.fullmatch(flag):
+            continue
+        if not equals and place + 1 < len(args) and not args[place + 1].startswith("-"):
+            value = args[place + 1]
+        if value and not _REFERENCE.search(value):
+            found.append(value)
+    return tuple(found)
 
 
 class Secret:

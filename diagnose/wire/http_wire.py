@@ -11,7 +11,7 @@ import ssl
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import httpx2
@@ -20,6 +20,7 @@ from diagnose.connector.address import Origin, origin_of
 from diagnose.connector.credential import Applied
 from diagnose.records import record
 from diagnose.wire.dial import ProxyRefused
+from diagnose.wire.failure import ExchangeFailed, FailureKind
 from diagnose.wire.recorder import Recorded, Recorder
 from diagnose.wire.resolver import ResolutionFailed
 from diagnose.wire.sockets import ConnectFailed, WireStream, describe
@@ -27,35 +28,10 @@ from diagnose.wire.transport import StagedTransport
 
 __all__ = ["Answer", "ExchangeFailed", "FailureKind", "HttpWire", "Live", "media_type", "sendable"]
 
-FailureKind = Literal[
-    "dns",
-    "tcp",
-    "tls",
-    "tls-alert",
-    "proxy",
-    "closed",
-    "reset",
-    "not-http",
-    "headers-too-large",
-    "too-large",
-    "truncated",
-    "encoding",
-]
-
 _IDENTITY = frozenset({"", "identity"})
 # Window bits of zlib; servers send "deflate" with and without the zlib header that RFC 9110 8.4.1.2 asks for.
 _ZLIB_BITS = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}
 _PIECE = 256 * 1024
-
-
-class ExchangeFailed(Exception):
-    """No usable HTTP answer; ``kind`` says what happened to the exchange."""
-
-    def __init__(self, kind: FailureKind, detail: str, exchange: Recorded) -> None:
-        super().__init__(detail)
-        self.kind: FailureKind = kind
-        self.detail = detail
-        self.exchange = exchange
 
 
 @record

@@ -39,6 +39,8 @@ class Recorded:
     marks: dict[str, float] = field(default_factory=dict)
     peer: str | None = None
     first_bytes: bytes = b""
+    process: int | None = None
+    """The number of the start whose standard streams carried it; None for HTTP."""
     _count: Callable[[], int] | None = None
     _count_before: int = 0
 
@@ -80,6 +82,8 @@ class Recorded:
 
     def progress(self) -> str:
         """How far the answer got, in words that a finding can print."""
+        if self.process is not None:
+            return f"{self.body_size} bytes, and no response" if self.body_size else "no answer"
         if self.status is None:
             if self.received:
                 return f"{self.received} bytes, which do not make complete HTTP headers"
@@ -106,6 +110,8 @@ class Recorded:
             "url": display(redactor.text(self.url)),
             "headers": redactor.headers(self.request_headers),
         }
+        if self.process is not None:
+            request = {"method": self.method, "process": self.process}
         if self.request_body:
             request["body"] = _body_text(self.request_body, redactor)
         response: dict[str, object] | None = None
@@ -118,6 +124,8 @@ class Recorded:
                 "body": _body_text(bytes(self.body), redactor),
                 "body_size": self.body_size,
             }
+        elif self.process is not None and self.body_size:
+            response = {"body": _body_text(bytes(self.body), redactor), "body_size": self.body_size}
         elif self.error is not None:
             response = {"error": display(redactor.text(self.error), limit=500)}
         if response is not None and self.error is not None:

@@ -6,14 +6,15 @@ What comes back is read and judged in ``rpc_reply``.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-from diagnose.wire.http_wire import ExchangeFailed, HttpWire
+from diagnose.wire.envelope import LEGACY_VERSIONS, MODERN_VERSION, RpcChannel, encode, with_meta
+from diagnose.wire.failure import ExchangeFailed
+from diagnose.wire.http_wire import HttpWire
 from diagnose.wire.rpc_reply import Problem, ProblemKind, RpcReply, StreamReading, judge_message, read_reply
 from diagnose.wire.server_requests import answer_to
 
@@ -32,41 +33,10 @@ __all__ = [
     "read_reply",
 ]
 
-MODERN_VERSION = "2026-07-28"
-LEGACY_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
-"""Newest first; the first is what we offer."""
-
 ACCEPT = "application/json, text/event-stream"
-_META = "io.modelcontextprotocol/"
 _MOST_RESUMPTIONS = 3
 _LONGEST_RETRY_MS = 1000
 _RESPONDING_S = 2.0
-
-
-class RpcChannel(Protocol):
-    """What the MCP checks speak through, whatever carries it. Calls raise ExchangeFailed."""
-
-    era: Literal["legacy", "modern"]
-    version: str
-    session_id: str | None
-
-    async def call(
-        self,
-        method: str,
-        params: Mapping[str, Any] | None = None,
-        *,
-        step: str,
-        name: str | None = None,
-        extra_headers: Mapping[str, str] | None = None,
-        without: tuple[str, ...] = (),
-        credential: bool = True,
-    ) -> RpcReply: ...
-
-    async def notify(
-        self, method: str, *, step: str, extra_headers: Mapping[str, str] | None = None
-    ) -> RpcReply: ...
-
-    async def end_session(self, *, step: str, body: bytes = b"") -> RpcReply: ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,7 +80,7 @@ class StreamableChannel:
             self.url,
             step=step,
             headers=headers,
-            body=_encode(message),
+            body=encode(message),
             without=without,
             credential=credential,
         ) as live:
@@ -144,15 +114,13 @@ class StreamableChannel:
         """Send a notification; the reply has a status and, on refusal, a body."""
         message = {"jsonrpc": "2.0", "method": method}
         headers = {**self._headers(method, None), **(extra_headers or {})}
-        async with self.http.open(
-            "POST", self.url, step=step, headers=headers, body=_encode(message)
-        ) as live:
+        async with self.http.open("POST", self.url, step=step, headers=headers, body=encode(message)) as live:
             return await read_reply(live, method, None)
 
     async def _respond(self, step: str, request: Mapping[str, Any]) -> None:
         """Answer a request that the server made on our stream; what comes back for it decides nothing."""
         headers = self._headers("", None)
-        body = _encode(answer_to(request))
+        body = encode(answer_to(request))
         with suppress(ExchangeFailed, TimeoutError):
             async with (
                 asyncio.timeout(_RESPONDING_S),
@@ -169,14 +137,12 @@ class StreamableChannel:
     def _params(self, params: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         if self.era == "legacy":
             return params
-        return {
-            **(params or {}),
-            "_meta": {
-                f"{_META}protocolVersion": self.version,
-                f"{_META}clientInfo": {"name": self.client_name, "version": self.client_version},
-                f"{_META}clientCapabilities": {},
-            },
-        }
+        return with_meta(
+            params,
+            version=self.version,
+            client_name=self.client_name,
+            client_version=self.client_version,
+        )
 
     def _headers(self, method: str, name: str | None) -> dict[str, str]:
         headers = {"Accept": ACCEPT, "Content-Type": "application/json"}
@@ -209,7 +175,3 @@ def encode_header_value(value: str) -> str:
 
 def _fits_header(value: str) -> bool:
     return value != "" and value == value.strip() and all(0x20 <= ord(char) <= 0x7E for char in value)
-
-
-def _encode(message: Mapping[str, Any]) -> bytes:
-    return json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode()

@@ -12,14 +12,17 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from diagnose.records import record
 from diagnose.wire.event_stream import Event, EventStream, EventTooLarge
-from diagnose.wire.http_wire import ExchangeFailed, Live
+from diagnose.wire.failure import ExchangeFailed
 from diagnose.wire.recorder import Recorded
 from diagnose.wire.server_requests import Respond
 from diagnose.wire.strict_json import HostileJson, Parsed, parse
+
+if TYPE_CHECKING:
+    from diagnose.wire.http_wire import Live
 
 __all__ = ["Problem", "ProblemKind", "RpcReply", "StreamReading", "judge_message", "read_reply"]
 
@@ -60,11 +63,12 @@ class RpcReply:
     """What came back for one request.
 
     ``message`` is the JSON-RPC response, if there is one; ``others`` are messages that came before or
-    after it on the same stream: notifications, and requests that the server made.
+    after it on the same stream: notifications, and requests that the server made. ``status`` is None
+    where the carrier has none (stdio).
     """
 
     method: str
-    status: int
+    status: int | None
     content_type: str
     message: Mapping[str, Any] | None
     exchange: Recorded
@@ -75,6 +79,17 @@ class RpcReply:
     streamed: bool = False
     last_event_id: str | None = None
     retry_ms: int | None = None
+
+    @property
+    def http_status(self) -> int:
+        """The status of a reply that came over HTTP."""
+        assert self.status is not None, "every HTTP answer has a status"
+        return self.status
+
+    @property
+    def refused(self) -> bool:
+        """Whether the carrier itself refused: an HTTP status that is no success."""
+        return self.status is not None and self.status >= 300
 
     @property
     def result(self) -> Mapping[str, Any] | None:
@@ -321,6 +336,10 @@ class StreamReading:
         except HostileJson as problem:
             self.problems.append(_unreadable(problem))
             return
+        self.sort(parsed)
+
+    def sort(self, parsed: Parsed) -> None:
+        """Sort one message that is read already."""
         value = parsed.value
         if isinstance(value, Mapping) and "method" in value and not {"result", "error"} & value.keys():
             self._other(value)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import diagnose_lab
 import pytest
-from diagnose_lab import Lab, authorization_settings, rules, vocabulary
+from diagnose_lab import Lab, authorization_settings, process_settings, rules, vocabulary
 from diagnose_lab import scenario as sections
 from diagnose_lab.scenario import parse
 
@@ -22,7 +22,7 @@ def keys() -> list[str]:
     """Every key of every table of the grammar, as a scenario writes it."""
     tables = [
         entry
-        for module in (sections, authorization_settings, rules)
+        for module in (sections, authorization_settings, process_settings, rules)
         for entry in vars(module).values()
         if isinstance(entry, type) and dataclasses.is_dataclass(entry) and entry.__module__ == module.__name__
     ]
@@ -47,7 +47,11 @@ def test_every_key_is_in_the_document(key: str) -> None:
     [
         vocabulary.BROWSERS,
         vocabulary.CHAINS,
+        vocabulary.COMMANDS,
+        vocabulary.ENCODINGS,
+        vocabulary.INSTALLERS,
         vocabulary.PROFILES,
+        vocabulary.SIGNALS,
         vocabulary.TCP_BEHAVIOURS,
         vocabulary.TOKENS,
     ],

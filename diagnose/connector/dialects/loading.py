@@ -20,12 +20,12 @@ from diagnose.connector.dialects.documents import Document, format_of, read_docu
 from diagnose.connector.dialects.entry import Entry, Here, read_slots
 from diagnose.connector.dialects.file_traps import of_document, of_entry
 from diagnose.connector.dialects.making import Made, make
-from diagnose.connector.dialects.places import Claim, claims, home_of, known_files
+from diagnose.connector.dialects.places import Claim, claims, home_of, known_files, working_directory
 from diagnose.connector.dialects.recognition import Found, entries, has_root, recognised
 from diagnose.connector.dialects.row import Dialect
 from diagnose.connector.dialects.rows import DIALECTS, by_key
 from diagnose.connector.dialects.shown import command_shown, url_shown
-from diagnose.connector.dialects.together import related
+from diagnose.connector.dialects.together import changed, related
 from diagnose.connector.dialects.traps import look
 from diagnose.connector.json_document import kind_of
 from diagnose.errors import UsageError
@@ -93,10 +93,11 @@ def discover(
 ) -> tuple[Defined, ...]:
     """The connectors of every known file of this machine and of the project around ``cwd``.
 
-    Only reads. Who is overridden by whom, and which server stands in several files, is filled in.
+    Only reads: a command of such a file is started only with ``Options(allow_stdio=True)``. Who is overridden
+    by whom, and which server stands in several files, is filled in.
     """
     environ = os.environ if environ is None else environ
-    folder = Path(cwd) if cwd is not None else Path.cwd()
+    folder = Path(cwd) if cwd is not None else working_directory()
     here = _here(environ, folder, platform)
     found: list[Defined] = []
     for row, place, path, is_read in known_files(environ, folder, platform):
@@ -107,7 +108,15 @@ def discover(
         except UsageError as problem:
             if is_read:
                 found.append(_broken(file, problem))
-    return related(tuple(found), str(folder))
+    return related(tuple(_unasked(entry) for entry in found), str(folder))
+
+
+def _unasked(entry: Defined) -> Defined:
+    """The same, its connector marked as one of a file that nobody named."""
+    if entry.connector is None:
+        return entry
+    source = entry.connector.source.model_copy(update={"discovered": True})
+    return changed(entry, connector=entry.connector.model_copy(update={"source": source}))
 
 
 def _here(environ: Mapping[str, str], cwd: Path, platform: str) -> Here:
@@ -221,7 +230,7 @@ def _defined(
         made = make(entry)
         look(entry, made)
     bridge = bridge_of(made.argv)
-    target = command_shown(made.argv) if made.argv else made.url and url_shown(made.url)
+    target = command_shown(made.argv) if made.argv else _address_shown(made)
     return Defined(
         name=found.name,
         client=file.row.key,
@@ -239,6 +248,12 @@ def _defined(
         origins={slot.field: entry.origin(slot.at) for slot in entry.slots.values()},
         extra=entry.extra,
     )
+
+
+def _address_shown(made: Made) -> str | None:
+    """The URL as it is written: what a variable holds is the reader's own."""
+    url = made.written or made.url
+    return url and url_shown(url)
 
 
 def _broken(file: _File, problem: UsageError) -> Defined:

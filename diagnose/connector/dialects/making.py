@@ -20,7 +20,7 @@ from diagnose.connector.credential import (
 from diagnose.connector.dialects.documents import Path_
 from diagnose.connector.dialects.entry import Entry
 from diagnose.connector.dialects.transports import argv_of, decide, environment_of, working_directory
-from diagnose.connector.dialects.values import is_token, plain, secret, texts_by_name
+from diagnose.connector.dialects.values import is_token, plain, secret, texts_by_name, variables_in
 from diagnose.connector.model import (
     Connector,
     HttpTransport,
@@ -45,6 +45,8 @@ class Made:
 
     transport: str | None = None
     url: str | None = None
+    written: str | None = None
+    """The URL as the file has it, where that is not what it came to."""
     argv: tuple[str, ...] = ()
     headers: Mapping[str, tuple[str, Path_]] = field(default_factory=dict)
     connector: Connector | None = None
@@ -88,7 +90,10 @@ def _endpoint(entry: Entry, transport: str) -> Made:
         entry.note("CFG064", "info", what, "it cannot be diagnosed from outside", slot.at)
         return Made(transport=transport, headers=headers)
     url = plain(entry, slot.value, slot.at, "the URL")
-    made = Made(transport=transport, url=url, headers=headers)
+    filled = variables_in(entry, slot.value)
+    made = Made(
+        transport=transport, url=url, headers=headers, written=slot.value if filled or url is None else None
+    )
     if url is None:
         return made
     if entry.row.https_only and url.lower().startswith("http:"):
@@ -107,7 +112,9 @@ def _endpoint(entry: Entry, transport: str) -> Made:
     credential = _credential(entry, sent)
     if url.partition("://")[2].partition("/")[0].count("@"):
         return _connector(entry, made, None, {"url": url}, sent, credential)
-    return _connector(entry, made, HttpTransport, {"type": transport, "url": url}, sent, credential)
+    return _connector(
+        entry, made, HttpTransport, {"type": transport, "url": url, "filled": filled}, sent, credential
+    )
 
 
 def _headers(entry: Entry) -> dict[str, tuple[str, Path_]]:
@@ -300,7 +307,14 @@ def _connector(
             "compare it with the client's documentation",
         )
         return made
-    return Made(transport=made.transport, url=made.url, argv=made.argv, headers=made.headers, connector=found)
+    return Made(
+        transport=made.transport,
+        url=made.url,
+        argv=made.argv,
+        headers=made.headers,
+        written=made.written,
+        connector=found,
+    )
 
 
 def _shows_secret(text: str) -> bool:

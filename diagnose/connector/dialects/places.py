@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from diagnose.connector.dialects.row import BASES, AtPlace, Dialect
 from diagnose.connector.dialects.rows import DIALECTS
 from diagnose.records import record
 
-__all__ = ["Claim", "Known", "base_of", "claims", "home_of", "known_files", "written"]
+__all__ = ["Claim", "Known", "base_of", "claims", "home_of", "known_files", "working_directory", "written"]
 
 
 @record
@@ -33,7 +34,15 @@ _MOST_PARENTS = 40
 def home_of(environ: Mapping[str, str], platform: str) -> str:
     """The home directory, by the variable that the clients use."""
     name = "USERPROFILE" if platform == "win32" else "HOME"
-    return environ.get(name) or str(Path.home())
+    return environ.get(name) or os.path.expanduser("~")  # noqa: PTH111  # Path.home() may raise
+
+
+def working_directory() -> Path:
+    """The folder from which files of a project are looked for."""
+    try:
+        return Path.cwd()
+    except OSError:  # it was removed while somebody stood in it
+        return Path("/")
 
 
 def base_of(name: str, environ: Mapping[str, str], platform: str) -> str:

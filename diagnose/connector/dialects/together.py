@@ -11,7 +11,7 @@ from diagnose.connector.defined import Defined, Origin, Twin
 from diagnose.connector.dialects.rows import DIALECTS
 from diagnose.connector.model import Connector
 
-__all__ = ["related"]
+__all__ = ["applies", "changed", "related"]
 
 _COMPARED = ("headers", "credential", "tools", "network")
 _WINS = {row.key: row.wins for row in DIALECTS}
@@ -22,7 +22,7 @@ def related(found: tuple[Defined, ...], cwd: str) -> tuple[Defined, ...]:
     overrides, overridden = _precedence(found, cwd)
     twins = _twins(found)
     return tuple(
-        _with(
+        changed(
             entry,
             overrides=tuple(overrides[index]),
             overridden_by=overridden.get(index),
@@ -32,14 +32,15 @@ def related(found: tuple[Defined, ...], cwd: str) -> tuple[Defined, ...]:
     )
 
 
-def _with(entry: Defined, **changes: Any) -> Defined:
+def changed(entry: Defined, **changes: Any) -> Defined:
+    """The same definition but for ``changes``."""
     return Defined(**{**{field.name: getattr(entry, field.name) for field in fields(entry)}, **changes})
 
 
 def _precedence(found: tuple[Defined, ...], cwd: str) -> tuple[dict[int, list[Origin]], dict[int, Origin]]:
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index, entry in enumerate(found):
-        if entry.name and entry.reason is None and _applies(entry, cwd):
+        if entry.name and entry.reason is None and applies(entry, cwd):
             groups[entry.client, entry.name].append(index)
     overrides: dict[int, list[Origin]] = defaultdict(list)
     overridden: dict[int, Origin] = {}
@@ -57,7 +58,8 @@ def _rank(entry: Defined, client: str) -> tuple[int, int]:
     return wins.index(entry.scope) if entry.scope in wins else len(wins), -depth
 
 
-def _applies(entry: Defined, cwd: str) -> bool:
+def applies(entry: Defined, cwd: str) -> bool:
+    """Whether a definition is in force in ``cwd``: one of another project is not."""
     if entry.folder is None:
         return True
     folder, here = Path(entry.folder), Path(cwd)

@@ -15,7 +15,7 @@ from diagnose.connector.secret import Secret
 from diagnose.errors import UsageError
 from diagnose.redact import Redactor
 
-__all__ = ["is_token", "plain", "secret", "template", "texts_by_name"]
+__all__ = ["is_token", "plain", "secret", "template", "texts_by_name", "variables_in"]
 
 _STAND_IN = re.compile(
     r"(?:bearer\s+|token\s+)?(?:<[^<>]{1,60}>|\[[A-Z_ -]{3,60}\]|x{6,}|\.{3,}"
@@ -67,6 +67,11 @@ def plain(entry: Entry, text: str, at: Path_, label: str) -> str | None:
     except UsageError as problem:
         entry.note(problem.code, "error", f"{label}: {problem.what}", problem.hint, at)
         return None
+
+
+def variables_in(entry: Entry, text: str) -> tuple[str, ...]:
+    """The variables of the environment that the client fills into ``text``."""
+    return tuple(dict.fromkeys(reference.variable for reference in _filled(entry, text).references))
 
 
 def texts_by_name(entry: Entry, slot: Slot, *, numbers: bool) -> dict[str, tuple[str, Path_]]:
