@@ -42,7 +42,7 @@ async def server_error(probe: Probe, refused: Outcome) -> Fault | Outcome:
         )
         return fault_of("HTTP016", refused, *evidence, confidence="likely", proof=proof)
     evidence = (*evidence, invented.evidence("the same with a made-up credential", "HTTP 401"))
-    if invented.reply.status >= 500:
+    if invented.status is not None and invented.status >= 500:
         words = (
             f"without a credential it is {without.summary}, and with one that nobody issued it is"
             f" {invented.summary} too"
