@@ -63,7 +63,10 @@ def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line instead of words.")
 def serve(scenario: str, port: int, as_json: bool) -> int:
-    """Start SCENARIO and keep it up until interrupted; the first line printed is its URL."""
+    """Start SCENARIO and keep it up until interrupted.
+
+    The first line printed is its URL, or the command of a local server; the second is a line to paste.
+    """
     from diagnose_lab.serve import serve as keep_up
 
     try:
@@ -150,9 +153,9 @@ def _diagnosed(running: Running, printing: Printing) -> tuple[Report, bool, int]
     from diagnose.cli_run import diagnose_and_print, run
     from diagnose.cli_target import Asked, connector_of, options_of
 
-    params = run.make_context("run", [running.url, *running.args]).params
+    params = run.make_context("run", [*running.args, *running.target]).params
     asked = Asked(**{name: params[name] for name in Asked.__dataclass_fields__})
-    connector = connector_of(running.url, asked)
+    connector = connector_of(running.url or None, asked)
     started = start(connector, options=options_of(asked), environ=_environ(running.env))
     report, delivered = diagnose_and_print(started, printing)
     return report, delivered, int(started.exit_code)

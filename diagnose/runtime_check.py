@@ -10,16 +10,19 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diagnose import model
 from diagnose.amendment import Amendment
 from diagnose.connector import Connector, HttpTransport
 from diagnose.connector.runtime import open_session, production_transport
+from diagnose.connector.stdio_runtime import open_process_session
 from diagnose.context import Context
 from diagnose.step import Evidence, Finding
 from diagnose.wire.recorder import Recorded
@@ -83,7 +86,7 @@ class _Repetition:
     ctx: Context
     stages: tuple[_Stage, ...]
     call: tuple[str, Mapping[str, Any]] | None
-    transport: RecordingTransport
+    transport: RecordingTransport | None
     scope: asyncio.Timeout
     until: float
     stage: _Stage = _CONNECT
@@ -92,7 +95,8 @@ class _Repetition:
 
     def enter(self, stage: _Stage) -> None:
         self.stage = stage
-        self.transport.step = stage.step
+        if self.transport is not None:
+            self.transport.step = stage.step
         now = asyncio.get_running_loop().time()
         self.allowed = min(stage.seconds, self.until - now)
         self.scope.reschedule(now + self.allowed)
@@ -107,7 +111,7 @@ class _Repetition:
         )
         mine = [
             exchange
-            for exchange in self.transport.exchanges
+            for exchange in (self.transport.exchanges if self.transport is not None else ())
             if exchange.step == self.stage.step and "id" in _message(exchange)
         ]
         refused = [exchange for exchange in mine if (exchange.status or 0) >= 400 or exchange.error]
@@ -116,7 +120,7 @@ class _Repetition:
 
     async def walk(self) -> None:
         self.enter(_CONNECT)
-        async with open_session(_as_found(self.ctx), self.ctx.environ, self.transport) as client:
+        async with _session(self.ctx, self.transport) as client:
             self.ended(f"connected with protocol version {client.protocol_version}")
             names: list[str] = []
             if _LIST in self.stages:
@@ -150,10 +154,32 @@ async def repeat_with_sdk(run: Run, deadline: float) -> Sequence[Amendment]:
     ]
 
 
-async def _outcomes(ctx: Context, stages: tuple[_Stage, ...], deadline: float) -> dict[_Stage, _Outcome]:
+@asynccontextmanager
+async def _session(ctx: Context, transport: RecordingTransport | None) -> AsyncIterator[mcp.Client]:
+    """The production session; a process's stderr stays away from the terminal."""
+    if transport is not None:
+        async with open_session(_as_found(ctx), ctx.environ, transport) as client:
+            yield client
+        return
+    with Path(os.devnull).open("w") as nowhere:  # noqa: ASYNC230  # it does not block
+        async with open_process_session(ctx.connector, ctx.environ, nowhere) as client:
+            yield client
+
+
+async def _route(ctx: Context) -> RecordingTransport | None:
+    """What records the SDK's requests; a process is spoken to without. Raises TrustStoreUnreadable."""
+    if ctx.connector.stdio is not None:
+        return None
     resolver = None if isinstance(ctx.resolver, SystemResolver) else ctx.resolver
+    route = await production_transport(ctx.connector, ctx.environ, resolver=resolver)
+    return RecordingTransport(
+        route, ctx.recorder, ctx.redactor, step=_CONNECT.step, body_limit=ctx.options.limits.body
+    )
+
+
+async def _outcomes(ctx: Context, stages: tuple[_Stage, ...], deadline: float) -> dict[_Stage, _Outcome]:
     try:
-        route = await production_transport(ctx.connector, ctx.environ, resolver=resolver)
+        transport = await _route(ctx)
     except TrustStoreUnreadable as problem:
         return {_CONNECT: _Outcome(worked=False, said=str(problem), kind=type(problem).__name__)}
     scope = asyncio.timeout(None)
@@ -161,9 +187,7 @@ async def _outcomes(ctx: Context, stages: tuple[_Stage, ...], deadline: float) -
         ctx=ctx,
         stages=stages,
         call=_sample(ctx),
-        transport=RecordingTransport(
-            route, ctx.recorder, ctx.redactor, step=_CONNECT.step, body_limit=ctx.options.limits.body
-        ),
+        transport=transport,
         scope=scope,
         until=deadline,
     )
@@ -254,7 +278,7 @@ def _runtime_tolerates(stage: _Stage, outcome: _Outcome, fault: model.Finding) -
 
 def _answer(exchange: Recorded | None) -> str:
     if exchange is None:
-        return "no request was sent"
+        return "its requests are not recorded, or none was sent"
     asked = _message(exchange).get("method") or exchange.method
     if exchange.status is None:
         return f"{asked}: {exchange.error or 'no answer'}"

@@ -140,7 +140,7 @@ def stream_facts(probe: Probe, opening: EventStreamOpening, *, declared: bool) -
     return HttpFacts(
         transport="sse",
         opened_with="GET",
-        status=reply.status,
+        status=reply.http_status,
         content_type=reply.content_type,
         challenged=opening.is_locked,
         server=reply.header("server"),

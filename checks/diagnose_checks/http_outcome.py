@@ -82,7 +82,7 @@ class Outcome:
         """
         if self.reply is None or self.reachable:
             return False
-        return self.reply.status not in (421, 429) and not 300 <= self.reply.status < 400
+        return self.reply.http_status not in (421, 429) and not 300 <= self.reply.http_status < 400
 
     @property
     def summary(self) -> str:
@@ -119,9 +119,9 @@ def speaks_mcp(reply: RpcReply) -> bool:
 
     What is wrong with it is judged in step 7; step 4 fails only where nothing of JSON-RPC is in it.
     """
-    if 400 <= reply.status < 500:
+    if 400 <= reply.http_status < 500:
         return reply.message is not None and reply.status not in _HTTP_REFUSALS
-    if not 200 <= reply.status < 300 or reply.status in (204, 205):
+    if not 200 <= reply.http_status < 300 or reply.http_status in (204, 205):
         return False
     if reply.status == 202 or reply.content_type == "text/event-stream":
         return True

@@ -131,7 +131,7 @@ async def _declared_sse(probe: Probe) -> HttpFacts:
 
 async def _followed_stream(probe: Probe) -> EventStreamOpening:
     stream = await open_stream(probe)
-    if stream.reply is None or not 300 <= stream.reply.status < 400:
+    if stream.reply is None or not 300 <= stream.reply.http_status < 400:
         return stream
     outcome = await follow(probe)
     if outcome.url == stream.outcome.url:
@@ -158,7 +158,7 @@ def _facts(probe: Probe, opening: Outcome) -> HttpFacts:
     return HttpFacts(
         transport="streamable-http",
         opened_with=opening.method,
-        status=reply.status,
+        status=reply.http_status,
         content_type=reply.content_type,
         challenged=opening.challenged or reply.status == 403,
         server=reply.header("server"),

@@ -39,7 +39,7 @@ def _status(*statuses: int) -> Callable[[RpcReply], bool]:
 
 
 def _between(low: int, high: int) -> Callable[[RpcReply], bool]:
-    return lambda reply: low <= reply.status <= high
+    return lambda reply: low <= reply.http_status <= high
 
 
 NETWORK_LOGIN = 511
@@ -88,7 +88,7 @@ _NOBODY_BEHIND = (
 
 def _nobody_behind(reply: RpcReply) -> bool:
     marks = ((reply.header(name) or "", words) for name, words in _NOBODY_BEHIND)
-    return reply.status >= 400 and any(words.fullmatch(value) for value, words in marks)
+    return reply.http_status >= 400 and any(words.fullmatch(value) for value, words in marks)
 
 
 def challenge_page(reply: RpcReply) -> str | None:
@@ -164,17 +164,17 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal(when=_between(520, 530), code="HTTP017", why="the CDN's own codes for a broken origin"),
     Refusal(when=_between(500, 599), code="HTTP016", why="the server's own failure"),
     Refusal(
-        when=lambda reply: 200 <= reply.status < 300 and _html(reply),
+        when=lambda reply: 200 <= reply.http_status < 300 and _html(reply),
         code="HTTP018",
         why="a web page; whether it is a login or a catch-all is decided by contrast",
     ),
     Refusal(
-        when=lambda reply: 200 <= reply.status < 300 and reply.content_type.startswith("application/json"),
+        when=lambda reply: 200 <= reply.http_status < 300 and reply.content_type.startswith("application/json"),
         code="HTTP028",
         why="JSON of another program",
     ),
     Refusal(
-        when=lambda reply: 200 <= reply.status < 300 and reply.status != 204,
+        when=lambda reply: 200 <= reply.http_status < 300 and reply.http_status != 204,
         code="HTTP020",
         why="a response MUST be application/json or text/event-stream",
     ),

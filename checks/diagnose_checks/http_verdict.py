@@ -98,7 +98,7 @@ async def judged(probe: Probe, outcome: Outcome, *also: Evidence) -> Fault | Out
         return fault_of(on_timeout(recorded), outcome, *also, seconds=seconds, progress=progress)
     exchange = outcome.reply.exchange
     by_proxy = await proxy_refusal(
-        probe.ctx, probe.tls._proxy, outcome.reply.status, exchange.response_headers
+        probe.ctx, probe.tls._proxy, outcome.reply.http_status, exchange.response_headers
     )
     if by_proxy is not None:
         return by_proxy

@@ -262,10 +262,15 @@ class Connector(_Part):
         )
 
     def connect(self) -> AbstractAsyncContextManager[mcp.Client]:
-        """Open the production session with the official SDK: same URL, headers, trust, proxy, credential.
+        """Open the production session with the official SDK: same URL, headers, trust, proxy, credential; or
+        the same command, environment and directory.
 
         Imports ``mcp``, which costs about a second. Raises UsageError for an unset reference.
         """
+        if self.stdio is not None:
+            from diagnose.connector.stdio_runtime import open_process_session
+
+            return open_process_session(self)
         from diagnose.connector.runtime import open_session
 
         return open_session(self)

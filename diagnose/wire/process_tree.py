@@ -160,7 +160,7 @@ class Family:
     def _alive(self, pid: int) -> bool:
         process = self._seen[pid]
         with contextlib.suppress(*_GONE):
-            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+            return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
         return False
 
     def _remember(self, pid: int, process: psutil.Process | None = None) -> None:

@@ -81,6 +81,12 @@ class RpcReply:
     retry_ms: int | None = None
 
     @property
+    def http_status(self) -> int:
+        """The status of a reply that came over HTTP."""
+        assert self.status is not None, "every HTTP answer has a status"
+        return self.status
+
+    @property
     def refused(self) -> bool:
         """Whether the carrier itself refused: an HTTP status that is no success."""
         return self.status is not None and self.status >= 300

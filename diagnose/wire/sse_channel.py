@@ -120,7 +120,7 @@ class SseChannel:
                 without=without,
                 credential=credential,
             )
-            if posted.status >= 300 or posted.message is not None:
+            if posted.http_status >= 300 or posted.message is not None:
                 return posted
             while not (reading.answered or reading.flooded or reading.problems or self._ended):
                 asked = reading.unserved()

@@ -221,6 +221,9 @@ class StdioChannel:
         assert line.parsed is not None, "a message has been parsed"
         if pending is not None:
             pending.reading.sort(line.parsed)
+            if line.kind == "request":
+                # Whether it arrives just before or just after an answer is chance: it is nobody's answer.
+                self._keep(line.parsed.value)
             return
         self._keep(line.parsed.value)
         if line.kind == "request" and isinstance(line.parsed.value.get("id"), str | int):

@@ -86,8 +86,8 @@ def started(lab: Lab, scenario: Scenario | str) -> Iterator[tuple[Running, Peer]
 
 
 @contextmanager
-def spawned(running: Running) -> Iterator[Peer]:
-    """One more start of a running scenario's process."""
+def spawned(running: Running, **extra: str) -> Iterator[Peer]:
+    """One more start of a running scenario's process, with more in its environment."""
     pipe = subprocess.PIPE
     with subprocess.Popen(
         running.argv,
@@ -95,7 +95,7 @@ def spawned(running: Running) -> Iterator[Peer]:
         stdout=pipe,
         stderr=pipe,
         cwd=running.cwd,
-        env=os.environ | running.env,
+        env=os.environ | running.env | extra,
         start_new_session=True,
     ) as child:
         try:

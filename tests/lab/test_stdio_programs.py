@@ -112,6 +112,7 @@ def test_rules_change_the_answers_of_a_process(lab: Lab) -> None:
         ("wrong-format", OSError),
         ("no-shebang", OSError),
         ("bad-shebang", FileNotFoundError),
+        ("crlf-shebang", FileNotFoundError),
         ("directory", PermissionError),
     ],
 )
@@ -416,6 +417,26 @@ def test_a_tool_may_wait_for_a_child_that_nobody_reads(lab: Lab) -> None:
         assert 2 == len(running.pids())
 
 
+@pytest.mark.parametrize(("text", "end"), [("x", b"x"), ("{}\\n", b"\n")])
+def test_a_flood_has_no_end(lab: Lab, text: str, end: bytes) -> None:
+    with started(lab, script(f'floods = {{on = "server/discover", text = "{text}"}}')) as (_, peer):
+        peer.say(discover())
+        assert end in peer.stdout.read(4 * 1024 * 1024)
+        assert peer.child.poll() is None
+
+
+def test_a_script_for_env_finds_its_interpreter_with_a_login_shell_only(lab: Lab) -> None:
+    made = process(
+        '[process]\ncommand = "env-shebang"\npath = "gui"\nlogin_commands = {lab-interpreter = "22"}'
+    )
+    with lab.start(made) as running:
+        done = subprocess.run(running.argv, env=running.env, capture_output=True, check=False)
+        assert 127 == done.returncode
+        path = f"{running.places['login_bin']}:{running.env['PATH']}"
+        with spawned(running, PATH=path) as peer:
+            assert "result" in peer.ask(discover())
+
+
 def test_half_an_answer_has_no_end(lab: Lab) -> None:
     with started(lab, script('partial_on = ["server/discover"]')) as (_, peer):
         peer.say(discover())
@@ -447,6 +468,7 @@ def test_stdout_may_be_closed_while_the_process_lives(lab: Lab) -> None:
         ('encoding = "utf-16"', b"\xe9\x00"),
         ('encoding = "utf-8-bom"', b"\xef\xbb\xbf{"),
         ('line_end = "\\r\\n"', b"}\r\n"),
+        ("content_length = true", b"Content-Length: 2"),
         ("pretty_json = true", b'{\n  "jsonrpc": "2.0",\n'),
     ],
 )
