@@ -71,7 +71,7 @@ def _facts(
     return PipeFacts(
         opened_with=pending.method,
         first_answer_ms=round((at - channel.process.began) * 1000, 1) if at is not None else None,
-        cold_start=waited.installed,
+        cold_start=waited.installed if waited.fetched else None,
         starts=channel.process.number,
         unread_bytes=channel.process.unread() or None,
         stderr_lines=len(channel.process.stderr.lines),

@@ -27,6 +27,8 @@ Why = Literal[
 _TICK = 0.1
 _REMOTE = frozenset({"docker", "podman"})
 """Launchers whose server is no descendant, so that its work cannot be seen from here."""
+_A_PACKAGE = 1024 * 1024
+"""Bytes: npx with a warm cache writes a tenth of it, and many times it when it fetches a server."""
 _PULLING = re.compile(r"unable to find image|pulling from|pulling fs layer|trying to pull", re.IGNORECASE)
 _PULLED = re.compile(r"^status: |^digest: |writing manifest", re.IGNORECASE)
 
@@ -43,13 +45,17 @@ class Patience:
 
 @record
 class Waited:
-    """How the wait ended. ``installed`` says what was being fetched, if anything was."""
+    """How the wait ended. ``installed`` says which launcher was at work before the server.
+
+    ``fetched`` is whether it is seen to have put something on the disk: with a warm cache it does not.
+    """
 
     why: Why
     reply: RpcReply | None = None
     problem: ExchangeFailed | None = None
     line: Line | None = None
     installed: str | None = None
+    fetched: bool = False
     seconds: float = 0.0
 
 
@@ -61,6 +67,8 @@ class _Watch:
     busy_at: float
     activity: Activity
     installed: str | None = None
+    fetched: bool = False
+    written: int | None = None
     looked_at: float = 0.0
     leaf: Member | None = field(default=None)
 
@@ -70,6 +78,7 @@ class _Watch:
         seen = process.family.activity()
         if seen.since(self.activity):
             self.busy_at, self.activity = now, seen
+        self.written = seen.written
         self.leaf = process.family.launcher()
 
     @property
@@ -82,10 +91,12 @@ class _Watch:
         lines = [said.text.strip() for said in process.stderr.lines]
         pulling = [line for line in lines if _PULLING.search(line)]
         if pulling and not any(_PULLED.search(line) for line in lines):
+            self.fetched = True
             return pulling[-1][:200]
         unread = process.unread()
         if self.leaf is None or unread == 0 or (self.remote and self.leaf.pid == process.pid):
             return None
+        self.fetched = self.fetched or self.written is None or self.written > _A_PACKAGE
         return f"{self.leaf.shown} is at work and has not started a server"
 
 
@@ -116,7 +127,13 @@ async def wait_for(ctx: Context, channel: StdioChannel, pending: Pending, patien
 
 def _waited(watch: _Watch, why: Why, **more: object) -> Waited:
     seconds = watch.ctx.monotonic() - watch.began
-    return Waited(why=why, installed=watch.installed, seconds=seconds, **more)  # type: ignore[arg-type]
+    return Waited(
+        why=why,
+        installed=watch.installed,
+        fetched=watch.fetched,
+        seconds=seconds,
+        **more,  # type: ignore[arg-type]
+    )
 
 
 def _spoilt(pending: Pending) -> tuple[Why, Line] | None:

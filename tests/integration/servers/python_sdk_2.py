@@ -1,4 +1,4 @@
-"""A server on the official Python SDK 2.x: ``stateful`` (both eras), ``stateless-json``, ``sse`` or ``stdio``."""
+"""A server on the official Python SDK 2.x: ``stateful``, ``stateless-json``, ``sse`` or ``stdio``."""
 
 import sys
 
