@@ -254,7 +254,8 @@ class Run:
         )
 
     def _allowed(self, step: Step, left: float) -> float:
-        own = self.ctx.options.step_timeout or step.deadline
+        usual = step.deadline(self.ctx) if callable(step.deadline) else step.deadline
+        own = self.ctx.options.step_timeout or usual
         if self._interrupted or self._out_of_time:
             return min(own, TEARDOWN_GRACE)
         return max(min(own, left), 0.001)

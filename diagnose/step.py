@@ -159,6 +159,8 @@ class Fault(Exception):
 Check = Callable[..., Awaitable[Facts]]
 OnTimeout = str | Callable[["Recorded | None"], str]
 """A code, or a function from the last exchange of the step to one."""
+Deadline = float | Callable[..., float]
+"""Seconds, or a function that gives them from the context of the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +179,7 @@ class Step:
     wants: tuple[type[Facts], ...] = ()
     codes: tuple[str, ...] = ()
     on_timeout: OnTimeout
-    deadline: float
+    deadline: Deadline
     always: bool = False
     called: str | None = None
     """The title where the transport gives the step another one."""
@@ -199,7 +201,7 @@ def step(
     wants: tuple[type[Facts], ...] = (),
     codes: tuple[str, ...],
     on_timeout: OnTimeout,
-    deadline: float,
+    deadline: Deadline,
     always: bool = False,
     called: str | None = None,
 ) -> Callable[[Check], Step]:

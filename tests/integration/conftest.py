@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from integration.server_processes import node_environment, python_environment
+from integration.server_processes import left_behind, node_environment, old_node, python_environment
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +27,23 @@ def python_sdk_1(environments: Path) -> str:
 def node_servers(environments: Path) -> Path:
     """The folder from which the servers of the TypeScript world are started."""
     return node_environment(environments)
+
+
+@pytest.fixture(scope="session")
+def node_16(environments: Path) -> str:
+    """A Node.js of 2021, which the servers of today do not run on."""
+    return old_node(environments)
+
+
+@pytest.fixture(scope="session")
+def uv(environments: Path) -> Path:
+    """The folder of uv and uvx."""
+    return Path(python_environment(environments, "uv>=0.13")).parent
+
+
+@pytest.fixture
+def mark() -> Iterator[str]:
+    """A value for a variable of a server's environment; at the end nothing may run that has it."""
+    value = uuid.uuid4().hex
+    yield value
+    assert [] == left_behind(value)

@@ -1,0 +1,354 @@
+"""The eleven steps against local servers that nobody here wrote, started as people start them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from integration.server_processes import SOURCES, serving
+
+from diagnose import Connector, Options, Report, diagnose_sync
+from diagnose.connector import Secret, StdioTransport
+
+pytestmark = pytest.mark.integration
+
+Argv = Callable[[pytest.FixtureRequest], Sequence[str]]
+ANY = "any"
+LEGACY, MODERN = "2025-11-25", "2026-07-28"
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A healthy server and how it is started. ``sample`` is the tool that is called, ANY for one or another."""
+
+    id: str
+    argv: Argv
+    version: str
+    tools: int
+    sample: str | None = ANY
+    env: dict[str, str] = field(default_factory=dict)
+
+
+def package(name: str, *args: str) -> Argv:
+    """A server of an npm package, started as ``node .../dist/index.js``."""
+
+    def argv(request: pytest.FixtureRequest) -> Sequence[str]:
+        home: Path = request.getfixturevalue("node_servers")
+        return ("node", str(home / "node_modules" / name / "dist" / "index.js"), *args)
+
+    return argv
+
+
+def python_1(request: pytest.FixtureRequest) -> Sequence[str]:
+    interpreter = request.getfixturevalue("python_sdk_1")
+    return (interpreter, str(SOURCES / "python_sdk_1.py"), "stdio")
+
+
+def python_2(request: pytest.FixtureRequest) -> Sequence[str]:
+    return (sys.executable, str(SOURCES / "python_sdk_2.py"), "stdio")
+
+
+def fastmcp(request: pytest.FixtureRequest) -> Sequence[str]:
+    pytest.importorskip("fastmcp")
+    return (sys.executable, str(SOURCES / "fastmcp_server.py"), "stdio")
+
+
+def uv_run(request: pytest.FixtureRequest) -> Sequence[str]:
+    folder: Path = request.getfixturevalue("uv")
+    script = str(SOURCES / "python_sdk_1.py")
+    return (str(folder / "uv"), "run", "--no-project", "--with", "mcp>=1.30,<2", script, "stdio")
+
+
+def uvx(request: pytest.FixtureRequest) -> Sequence[str]:
+    folder: Path = request.getfixturevalue("uv")
+    return (str(folder / "uvx"), "mcp-server-time@2026.10.19")
+
+
+UV = {"UV_SYSTEM_CERTS": "1"}  # a registry behind a certificate authority of this machine's own
+CASES = (
+    Case(
+        id="everything",
+        argv=package("@modelcontextprotocol/server-everything"),
+        version=LEGACY,
+        tools=13,
+    ),
+    Case(
+        id="filesystem",
+        argv=package("@modelcontextprotocol/server-filesystem", str(SOURCES)),
+        version=LEGACY,
+        tools=14,
+        sample="list_allowed_directories",
+    ),
+    Case(
+        id="memory",
+        argv=package("@modelcontextprotocol/server-memory"),
+        version=LEGACY,
+        tools=9,
+        sample="read_graph",
+    ),
+    Case(id="python-sdk-1", argv=python_1, version=LEGACY, tools=2, sample="current_temperature"),
+    Case(id="python-sdk-2", argv=python_2, version=MODERN, tools=2, sample="current_temperature"),
+    Case(
+        id="fastmcp",
+        argv=fastmcp,
+        version=MODERN,
+        tools=2,
+        sample="current_temperature",
+        env={"FASTMCP_CHECK_FOR_UPDATES": "off"},
+    ),
+    Case(id="uv-run", argv=uv_run, version=LEGACY, tools=2, sample="current_temperature", env=UV),
+    Case(id="uvx", argv=uvx, version=MODERN, tools=2, sample=None, env=UV),
+)
+
+
+def run(argv: Sequence[str], mark: str, options: Options | None = None, **env: str) -> Report:
+    """Diagnose a process whose family can be found again by ``mark``."""
+    given = {name: Secret(value) for name, value in {**env, "TEST_MARK": mark}.items()}
+    transport = StdioTransport(command=argv[0], args=tuple(argv[1:]), env=given)
+    return diagnose_sync(
+        Connector(name="real", transport=transport), options=options, environ=dict(os.environ)
+    )
+
+
+def found(report: Report, *severities: str) -> list[tuple[str, str]]:
+    return [
+        (step.id, finding.code)
+        for step in report.steps
+        for finding in step.findings
+        if finding.severity in severities
+    ]
+
+
+def told(report: Report) -> str:
+    """What a failed assertion must show: every finding in words."""
+    return "\n".join(
+        f"{step.id} {finding.code} {finding.summary} | {[item.observed for item in finding.evidence]}"
+        for step in report.steps
+        for finding in step.findings
+    )
+
+
+def judged_healthy(report: Report, *, version: str, tools: int) -> None:
+    assert [] == found(report, "error", "warning"), told(report)
+    assert {"passed", "not_applicable"} == {step.status for step in report.steps}
+    assert (version, tools) == (
+        report.step("mcp_initialize").facts["protocol_version"],
+        report.step("list_tools").facts["tools"],
+    )
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_a_healthy_local_server_gets_no_finding(
+    case: Case, request: pytest.FixtureRequest, mark: str
+) -> None:
+    report = run(case.argv(request), mark, **case.env)
+
+    judged_healthy(report, version=case.version, tools=case.tools)
+    called = report.step("sample_call").facts.get("tool")
+    assert case.sample == (ANY if case.sample == ANY and called else called)
+    assert ("stdin closed", 1) == (
+        report.step("teardown").facts["how"],
+        report.step("http_reachability").facts["starts"],
+    )
+
+
+def test_the_official_client_agrees_over_pipes(request: pytest.FixtureRequest, mark: str) -> None:
+    report = run(package("@modelcontextprotocol/server-memory")(request), mark, Options(runtime=True))
+
+    judged_healthy(report, version=LEGACY, tools=9)
+    assert "listed 9 tools" == report.step("list_tools").facts["runtime"]
+
+
+def test_a_bridge_to_a_server_over_http_is_healthy(
+    request: pytest.FixtureRequest, mark: str, tmp_path: Path
+) -> None:
+    with bridge(request, "stateful") as argv:
+        report = run(argv, mark, MCP_REMOTE_CONFIG_DIR=str(tmp_path))
+
+    judged_healthy(report, version=MODERN, tools=2)
+
+
+@contextmanager
+def bridge(request: pytest.FixtureRequest, mode: str) -> Iterator[Sequence[str]]:
+    home: Path = request.getfixturevalue("node_servers")
+    ready = r"running on (http://127\.0\.0\.1:\d+)"
+    with serving([sys.executable, str(SOURCES / "python_sdk_2.py"), mode], ready) as origin:
+        yield ("node", str(home / "node_modules/mcp-remote/dist/proxy.js"), f"{origin}/mcp")
+
+
+def command_line(mark: str, *arguments: str) -> list[str]:
+    diagnose = [sys.executable, "-m", "diagnose", "run", "--json", "--env", f"TEST_MARK={mark}"]
+    return [*diagnose, *arguments]
+
+
+def test_npx_is_waited_for_with_a_cold_cache_and_a_warm_one(mark: str, tmp_path: Path) -> None:
+    if shutil.which("npx") is None:
+        pytest.skip("npx is not on the PATH")
+    cache = ("--env", f"npm_config_cache={tmp_path}")
+    server = ("npx", "-y", "@modelcontextprotocol/server-everything@2026.8.31")
+    cold, warm = (
+        subprocess.run(command_line(mark, *cache, "--", *server), capture_output=True, text=True, check=False)
+        for _ in range(2)
+    )
+
+    for done in (cold, warm):
+        assert (0, "") == (done.returncode, done.stderr), done.stdout
+        judged_healthy(Report.model_validate_json(done.stdout), version=LEGACY, tools=13)
+    if sys.platform == "linux":  # elsewhere nothing tells what a launcher wrote
+        facts = [json.loads(done.stdout)["steps"][3]["facts"] for done in (cold, warm)]
+        assert [True, False] == ["cold_start" in learned for learned in facts]
+
+
+HARD = "mistral-mcp"
+
+
+def test_a_key_that_only_stderr_misses_is_a_warning_and_the_connector_works(
+    request: pytest.FixtureRequest, mark: str
+) -> None:
+    report = run(package(HARD)(request), mark)
+
+    assert ([], [("tls", "STDIO011")]) == (found(report, "error"), found(report, "warning")), told(report)
+    warning = report.step("tls").findings[0]
+    assert "[mistral-mcp] MISTRAL_API_KEY is not set." == warning.evidence[0].observed
+    assert "MISTRAL_API_KEY" in warning.summary
+    assert "MISTRAL_API_KEY" in warning.fix
+    assert "warned" == report.verdict.status
+    assert 8 == report.step("list_tools").facts["tools"]
+
+
+def test_a_node_that_is_too_old_is_named(request: pytest.FixtureRequest, mark: str, node_16: str) -> None:
+    _, script = package(HARD)(request)
+    report = run((node_16, script), mark)
+
+    assert [("http_reachability", "STDIO016")] == found(report, "error", "warning"), told(report)
+    assert "ReadableStream is not defined" in report.verdict.summary
+
+
+NO_PACKAGE = "@modelcontextprotocol/server-that-nobody-published"
+
+
+def npx(request: pytest.FixtureRequest) -> Sequence[str]:
+    if shutil.which("npx") is None:
+        pytest.skip("npx is not on the PATH")
+    return ("npx", "-y", f"{NO_PACKAGE}@1.0.0")
+
+
+def uvx_missing(request: pytest.FixtureRequest) -> Sequence[str]:
+    folder: Path = request.getfixturevalue("uv")
+    return (str(folder / "uvx"), "mcp-server-time==0.0.1")
+
+
+def docker(request: pytest.FixtureRequest) -> Sequence[str]:
+    client = shutil.which("docker")
+    if client is None:
+        pytest.skip("the client of docker is not on the PATH")
+    return (client, "run", "-i", "--rm", "mcp/time")
+
+
+def python(*words: str) -> Argv:
+    return lambda request: (sys.executable, *words)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """A start that fails, where it is named, with which code, and what the verdict must speak of."""
+
+    id: str
+    argv: Argv
+    step: str = "http_reachability"
+    code: str
+    names: str
+    env: dict[str, str] = field(default_factory=dict)
+
+
+BROKEN = (
+    Broken(id="npx-no-package", argv=npx, code="STDIO015", names=NO_PACKAGE),
+    Broken(id="uvx-no-version", argv=uvx_missing, code="STDIO015", names="mcp-server-time==0.0.1", env=UV),
+    Broken(
+        id="python-no-module", argv=python("-m", "no_such_module"), code="STDIO015", names="no_such_module"
+    ),
+    Broken(
+        id="no-daemon",
+        argv=docker,
+        code="STDIO017",
+        names="unix:///nonexistent/docker.sock",
+        env={"DOCKER_HOST": "unix:///nonexistent/docker.sock"},
+    ),
+    Broken(
+        id="no-command",
+        argv=lambda request: ("docker-that-is-not-installed", "run"),
+        step="dns",
+        code="STDIO001",
+        names="docker-that-is-not-installed",
+    ),
+    Broken(
+        id="crash",
+        argv=python("-c", "import os, signal; input(); os.kill(os.getpid(), signal.SIGSEGV)"),
+        code="STDIO014",
+        names="killed by SIGSEGV",
+    ),
+)
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.id)
+def test_a_start_that_fails_is_named(broken: Broken, request: pytest.FixtureRequest, mark: str) -> None:
+    report = run(broken.argv(request), mark, **broken.env)
+
+    assert [(broken.step, broken.code)] == found(report, "error", "warning"), told(report)
+    assert broken.names in report.verdict.summary
+
+
+@contextmanager
+def bridge_in_flight(request: pytest.FixtureRequest) -> Iterator[tuple[socket.socket, Sequence[str]]]:
+    """A bridge that npx starts, and the socket that tells when its processes are at work."""
+    home: Path = request.getfixturevalue("node_servers")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(30)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+        yield listener, ("--cwd", str(home), "--", "npx", "--no-install", "mcp-remote", url)
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_no_process(
+    number: int, request: pytest.FixtureRequest, mark: str, tmp_path: Path
+) -> None:
+    state = ("--env", f"MCP_REMOTE_CONFIG_DIR={tmp_path}")
+    with bridge_in_flight(request) as (listener, server):
+        child = start(command_line(mark, *state, *server))
+        with listener.accept()[0]:
+            child.send_signal(number)
+            out, _ = child.communicate(timeout=20)
+
+    assert 130 == child.returncode
+    assert 11 == len(json.loads(out)["steps"])
+
+
+def test_the_deadline_of_a_run_leaves_no_process(
+    request: pytest.FixtureRequest, mark: str, tmp_path: Path
+) -> None:
+    state = ("--env", f"MCP_REMOTE_CONFIG_DIR={tmp_path}")
+    with bridge_in_flight(request) as (listener, server):
+        child = start(command_line(mark, *state, "--timeout", "4", *server))
+        with listener.accept()[0]:
+            out, _ = child.communicate(timeout=20)
+
+    assert 4 == child.returncode, out
+    assert 11 == len(json.loads(out)["steps"])
+
+
+def start(command: Sequence[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
