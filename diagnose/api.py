@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from functools import partial
 
 from diagnose.connector import Connector
 from diagnose.context import Context, default_resolver
@@ -18,6 +19,7 @@ from diagnose.redact import Redactor
 from diagnose.step import Step
 from diagnose.wire.recorder import Recorder
 from diagnose.wire.resolver import Resolver, SystemResolver
+from diagnose.wire.threads import in_daemon_thread
 
 __all__ = ["diagnose", "diagnose_sync", "start", "stream"]
 
@@ -33,15 +35,21 @@ def start(
     """Prepare a run without sending anything.
 
     ``connector`` may be a URL; ``environ`` (default: the process's) resolves references and proxies;
-    ``steps`` replaces the eleven. Raises UsageError for input that cannot be used.
+    ``steps`` replaces the eleven. A stored login is read here, which may wait for the keyring. Raises
+    UsageError for input that cannot be used.
     """
     if isinstance(connector, str):
         connector = Connector(url=connector)
     environ = dict(os.environ if environ is None else environ)
     options = options or Options()
     _may_start(connector, options)
+    login = None
+    if _may_use_login(connector, options):
+        from diagnose.oauth.logins import with_login
+
+        connector, login = with_login(connector, environ)
     redactor = Redactor()
-    redactor.register(*connector.secrets(environ))
+    redactor.register(*connector.secrets(environ), *(login.secrets() if login is not None else ()))
     if steps is None:
         steps = _steps(connector)
     context = Context(
@@ -51,6 +59,7 @@ def start(
         redactor=redactor,
         recorder=Recorder(),
         resolver=resolver or _resolver(connector),
+        login=login,
     )
     if not context.options.runtime:
         return Run(ctx=context, steps=steps)
@@ -84,6 +93,11 @@ def _may_start(connector: Connector, options: Options) -> None:
         )
 
 
+def _may_use_login(connector: Connector, options: Options) -> bool:
+    # Whoever asks to log in gets a new login instead of the one that is there.
+    return connector.credential.type == "oauth2" and options.stored_login and not options.login
+
+
 async def stream(
     connector: Connector | str,
     *,
@@ -92,7 +106,9 @@ async def stream(
     resolver: Resolver | None = None,
 ) -> AsyncGenerator[Event, None]:
     """Diagnose and give each event as it happens; the last one is RunFinished. Raises UsageError."""
-    run = start(connector, options=options, environ=environ, resolver=resolver)
+    prepare = partial(start, connector, options=options, environ=environ, resolver=resolver)
+    stored = isinstance(connector, Connector) and _may_use_login(connector, options or Options())
+    run = await in_daemon_thread(prepare) if stored else prepare()
     async with aclosing(run.events()) as events:
         async for event in events:
             yield event

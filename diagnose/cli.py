@@ -21,6 +21,8 @@ __all__ = ["main", "nearest_command"]
 
 _COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("diagnose.cli_run", "Diagnose a connector: eleven steps, the one that breaks, and the fix."),
+    "login": ("diagnose.cli_login", "Log in to a connector, and keep the token for later runs."),
+    "logout": ("diagnose.cli_logout", "Forget a stored login, and revoke it if you ask for that."),
     "demo": ("diagnose.cli_lab", "Start the built-in lab and diagnose it: the quickest look at everything."),
     "lab": ("diagnose.cli_lab", "The lab's servers, healthy and broken, for people who write clients."),
     "explain": ("diagnose.cli_explain", "What a code means, or which codes an error text points to."),

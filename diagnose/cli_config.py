@@ -73,9 +73,11 @@ def _amended(base: Connector, typed: Connector, asked: Asked) -> Connector:
     kept = {name: value for name, value in base.headers.items() if name.lower() not in over}
     changes: dict[str, Any] = {
         "headers": {**kept, **typed.headers},
-        "credential": typed.credential if replaces else _without(base.credential, over),
         "network": _merged(base.network, typed.network),
     }
+    credential = typed.credential if replaces else _without(base.credential, over)
+    if credential is not base.credential:  # a file that names no credential has still named none
+        changes["credential"] = credential
     if asked.era is not None:
         changes["era"] = asked.era
     if asked.transport is not None:

@@ -155,10 +155,23 @@ def _diagnosed(running: Running, printing: Printing) -> tuple[Report, bool, int]
 
     params = run.make_context("run", [*running.args, *running.target]).params
     asked = Asked(**{name: params[name] for name in Asked.__dataclass_fields__})
-    connector = connector_of(running.url or None, asked)
-    started = start(connector, options=options_of(asked), environ=_environ(running.env))
+    environ = _environ(running.env)
+    _keep_login(running, environ)
+    connector = connector_of(running.url or None, asked, environ)
+    started = start(connector, options=options_of(asked), environ=environ)
     report, delivered = diagnose_and_print(started, printing)
     return report, delivered, int(started.exit_code)
+
+
+def _keep_login(running: Running, environ: Mapping[str, str]) -> None:
+    """Store what the scenario says that an earlier login has stored, in the scenario's own folder."""
+    if running.stored is None:
+        return
+    from diagnose.oauth.record import StoredLogin
+    from diagnose.oauth.store import open_store
+
+    store = open_store({**environ, "DIAGNOSE_KEYRING": "off"})
+    store.put(StoredLogin.model_validate(running.stored))
 
 
 def _environ(added: Mapping[str, str]) -> dict[str, str]:

@@ -17,12 +17,14 @@ from diagnose.cli_delivery import (
     check_writable,
     deliver,
     is_terminal,
+    note,
     show_cursor,
     speaks_unicode,
     write_file,
 )
 from diagnose.cli_target import Asked, connector_of, options_of
 from diagnose.cli_words import Seconds, Word, refuse
+from diagnose.deep_plan import announced, help_text
 from diagnose.errors import ExitCode
 from diagnose.report import FORMATS
 from diagnose.step import TITLES
@@ -30,9 +32,10 @@ from diagnose.step import TITLES
 if TYPE_CHECKING:
     from diagnose.cli_progress import NoProgress
     from diagnose.model import Report
+    from diagnose.options import Options
     from diagnose.pipeline import Run
 
-__all__ = ["Printing", "diagnose_and_print", "run"]
+__all__ = ["Printing", "diagnose_and_print", "exit_code_of", "printing_of", "run"]
 
 _STEP = Word(tuple(TITLES), aliases={str(number): step_id for step_id, (number, _) in TITLES.items()})
 
@@ -157,24 +160,16 @@ class _WithCommand(click.Command):
     help="What the process gets of this environment [default: safe, as the official SDKs].",
 )
 @click.option("--allow-stdio", is_flag=True, help="Start a process that a configuration file names.")
-@click.option("--deep", is_flag=True, help="Allow checks that send more than the runtime does.")
+@click.option("--no-login", is_flag=True, help="Leave a login that diagnose login stored alone.")
+@click.option("--refresh", is_flag=True, help="Renew a stored login whose access token ended.")
+@click.option("--deep", is_flag=True, help=help_text("--deep"))
+@click.option("--register", is_flag=True, help=help_text("--register"))
 @click.option("--runtime", is_flag=True, help="Let the official SDK client repeat the run.")
 @click.option(
     "--fail-on", type=Word(("error", "warning")), default="error", help="What makes the exit code 1."
 )
 @click.option("--exit-by-step", is_flag=True, help="Exit with 10 + the number of the failing step, not 1.")
-def run(
-    target: str | None,
-    format: str | None,
-    as_json: bool,
-    report: tuple[str, ...],
-    quiet: bool,
-    verbose: int,
-    color: str,
-    fail_on: str,
-    exit_by_step: bool,
-    **given: Any,
-) -> int:
+def run(target: str | None, fail_on: str, exit_by_step: bool, **given: Any) -> int:
     """Diagnose TARGET, the URL of an MCP endpoint; with --config also the name of a connector in FILE.
 
     A local process is diagnosed by its command after two dashes: diagnose run [OPTIONS] -- COMMAND ARGS.
@@ -182,18 +177,36 @@ def run(
     Exit codes: 0 works, 1 a step failed, 2 usage, 3 no such connector, 4 --timeout ended it,
     70 a fault of diagnose itself, 130 interrupted.
     """
-    asked = Asked(**given)
-    printing = Printing(
-        format=_format(format, as_json), reports=_reports(report), quiet=quiet, verbose=verbose, color=color
-    )
+    printing, described = printing_of(given)
+    asked = Asked(**described)
     options = options_of(asked)
     connector = connector_of(target, asked)
     from diagnose.api import start
 
     started = start(connector, options=options)
     found, delivered = diagnose_and_print(started, printing)
-    code = _exit_code(started, found, fail_on, exit_by_step)
+    code = exit_code_of(started, found, fail_on, exit_by_step)
     return code if delivered or code else ExitCode.USAGE
+
+
+def _announce(options: Options) -> None:
+    """What --deep and --register may send beyond what production sends, before it is sent."""
+    flags = [flag for flag, given in (("--deep", options.deep), ("--register", options.register)) if given]
+    for line in announced(*flags):
+        note(line)
+
+
+def printing_of(given: dict[str, Any]) -> tuple[Printing, dict[str, Any]]:
+    """How the report leaves, and the options that say something else. Raises UsageError."""
+    rest = dict(given)
+    printing = Printing(
+        format=_format(rest.pop("format"), rest.pop("as_json")),
+        reports=_reports(rest.pop("report")),
+        quiet=rest.pop("quiet"),
+        verbose=rest.pop("verbose"),
+        color=rest.pop("color"),
+    )
+    return printing, rest
 
 
 def _format(format: str | None, as_json: bool) -> str:
@@ -226,6 +239,8 @@ def diagnose_and_print(started: Run, printing: Printing) -> tuple[Report, bool]:
     """Walk the steps, print the report, write the files; False where stdout did not take it."""
     from diagnose.report import render
 
+    if not printing.quiet:
+        _announce(started.ctx.options)
     with printing.progress() as progress:
         found = asyncio.run(_watched(started, progress))
     for word, path in printing.reports:
@@ -275,7 +290,8 @@ def _end_processes() -> None:
         module.kill_remaining()
 
 
-def _exit_code(started: Run, found: Report, fail_on: str, by_step: bool) -> int:
+def exit_code_of(started: Run, found: Report, fail_on: str, by_step: bool) -> int:
+    """The process's exit code for a report."""
     code = started.exit_code
     if code not in (ExitCode.PASSED, ExitCode.FAILED):
         return code

@@ -6,6 +6,7 @@ import ipaddress
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -49,6 +50,7 @@ class Asked:
     header: tuple[str, ...]
     bearer_env: str | None
     credentials_from: str | None
+    no_login: bool
     ca_bundle: str | None
     client_cert: str | None
     client_key: str | None
@@ -57,6 +59,8 @@ class Asked:
     resolve: tuple[str, ...]
     config: str | None
     deep: bool
+    register: bool
+    refresh: bool
     runtime: bool
     command: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
@@ -85,6 +89,9 @@ def options_of(asked: Asked) -> Options:
         arguments=_arguments(asked.args) if asked.args is not None else {},
         confirmed_tools=frozenset(asked.confirm),
         deep=asked.deep,
+        register=asked.register,
+        refresh=asked.refresh,
+        stored_login=not asked.no_login,
         runtime=asked.runtime,
     )
 
@@ -115,8 +122,11 @@ def _kind(value: object) -> str:
     return kinds.get(type(value), "number")
 
 
-def connector_of(target: str | None, asked: Asked) -> Connector:
-    """The connector that ``target`` and the options describe. Raises UsageError, NoConnector for a name."""
+def connector_of(target: str | None, asked: Asked, environ: Mapping[str, str] = os.environ) -> Connector:
+    """The connector that ``target`` and the options describe, with the login that ``environ`` leads to.
+
+    Raises UsageError, NoConnector for a name.
+    """
     if asked.command:
         from diagnose.cli_process import typed_process
 
@@ -135,22 +145,33 @@ def connector_of(target: str | None, asked: Asked) -> Connector:
     if asked.config is not None:
         from diagnose.cli_config import configured
 
-        return _borrowing(configured(target, asked.config, asked), asked)
+        return _borrowing(configured(target, asked.config, asked), asked, environ)
     if target.strip() and not _LOOKS_LIKE_URL.search(target):
         raise _no_connector(target)
-    return _borrowing(typed_connector(target, asked), asked)
+    return _borrowing(typed_connector(target, asked), asked, environ)
 
 
-def _borrowing(connector: Connector, asked: Asked) -> Connector:
+def _logged_in(connector: Connector, asked: Asked, environ: Mapping[str, str]) -> Connector:
+    """The connector with its stored login, where nothing says which credential it has. Raises UsageError."""
+    from diagnose.connector import OAuth2Credential
+    from diagnose.oauth.store import open_store
+
+    silent = "credential" not in connector.model_fields_set and not connector.secret_headers
+    if asked.no_login or not silent or not open_store(environ).holds(connector.url):
+        return connector
+    return connector.model_copy(update={"credential": OAuth2Credential()})
+
+
+def _borrowing(connector: Connector, asked: Asked, environ: Mapping[str, str]) -> Connector:
     """The connector with the login that ``--credentials-from`` names. Raises UsageError."""
     if asked.credentials_from is None:
-        return connector
+        return _logged_in(connector, asked, environ)
     own = connector.credential
     if own.type != "none" and getattr(own, "access_token", "") is not None:
         raise refuse("--credentials-from and the connector's own credential are two", "give one of them")
     from diagnose.oauth.borrowed import borrow
 
-    borrowed = borrow(asked.credentials_from, connector, os.environ)
+    borrowed = borrow(asked.credentials_from, connector, environ)
     return connector.model_copy(update={"credential": borrowed})
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import random
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from diagnose.wire.recorder import Recorder
 from diagnose.wire.resolver import NameserverResolver, PinnedResolver, Resolver, SystemResolver
 
 if TYPE_CHECKING:
+    from diagnose.oauth.acquisition import Person
     from diagnose.oauth.record import StoredLogin
 
 __all__ = ["Context", "command_line", "default_resolver", "split_resolver"]
@@ -50,6 +52,10 @@ class Context:
     closing: AsyncExitStack = field(default_factory=AsyncExitStack)
     login: StoredLogin | None = None
     """The stored login whose tokens the connector's credential has."""
+    person: Person | None = None
+    """Who is asked to log in; None where nobody is there."""
+    waited_s: float = 0.0
+    """Seconds for which a person was waited for: no deadline counts them."""
     clock_skew_s: float | None = None
     trust_store: str | None = None
     proxies: dict[str, str] = field(default_factory=dict)
@@ -58,7 +64,8 @@ class Context:
     _findings: list[Finding] = field(default_factory=list)
     _not_applicable: str | None = None
     _until: float = float("inf")
-    _late: Callable[[], Fault] | None = None
+    _scope: asyncio.Timeout | None = None
+    _late: Callable[[], Fault | None] | None = None
 
     @property
     def origin(self) -> Origin:
@@ -104,8 +111,9 @@ class Context:
         """Say that this step has no meaning for this connector; the check still returns its facts."""
         self._not_applicable = reason
 
-    def if_late(self, build: Callable[[], Fault]) -> None:
-        """Say which fault a deadline that fires from now on means; it replaces the step's ``on_timeout``.
+    def if_late(self, build: Callable[[], Fault | None]) -> None:
+        """Say which fault a deadline that fires from now on means; it replaces the step's ``on_timeout``,
+        unless it finds none.
 
         It is built at that moment, so that it shows how far the step got. Its templates also get {seconds}
         and {progress}.
@@ -116,9 +124,25 @@ class Context:
         """Seconds until the current step's deadline."""
         return max(self._until - self.monotonic(), 0.0)
 
-    def begin(self, step_id: str, until: float) -> None:
-        """Start collecting for a step; called by the pipeline."""
-        self.step_id = step_id
+    @asynccontextmanager
+    async def waiting_for_person(self, seconds: float) -> AsyncIterator[None]:
+        """Stop the deadlines of step and run while somebody acts. Raises TimeoutError after ``seconds``."""
+        scope, began = self._scope, self.monotonic()
+        if scope is not None:
+            scope.reschedule(None)
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        finally:
+            took = self.monotonic() - began
+            self.waited_s += took
+            self._until += took
+            if scope is not None and not scope.expired():  # an interrupt has ended the step
+                scope.reschedule(asyncio.get_running_loop().time() + self.time_left())
+
+    def begin(self, step_id: str, until: float, scope: asyncio.Timeout | None = None) -> None:
+        """Start collecting for a step, whose deadline is ``scope``; called by the pipeline."""
+        self.step_id, self._scope = step_id, scope
         self._findings, self._not_applicable, self._until, self._late = [], None, until, None
 
     def collected(self) -> tuple[list[Finding], str | None]:

@@ -48,7 +48,7 @@ def printed(finding: Finding, ctx: Context, *, ruled_out: tuple[str, ...] = ()) 
         "confidence": finding.confidence or entry.confidence,
         "summary": fill(entry.summary),
         "cause": fill(entry.cause),
-        "fix": fill(entry.fix),
+        "fix": " ".join(part for part in (fill(entry.fix), finding.advice) if part),
         "evidence": [_evidence(item, ctx) for item in finding.evidence],
         "where": finding.where,
         "rule": f"{entry.rule} ({entry.spec})" if entry.spec else entry.rule,

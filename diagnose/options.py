@@ -38,8 +38,14 @@ class Options:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     confirmed_tools: frozenset[str] = frozenset()
     deep: bool = False
+    stored_login: bool = True
+    """Use the stored login where the credential says that there is one."""
     login: bool = False
     """Let somebody log in where step 6 lacks a token."""
+    login_timeout: float = 300.0
+    """How long that somebody is waited for; no other deadline runs meanwhile."""
+    login_port: int | None = None
+    """The port of the loopback callback; None takes that of the redirect URI, or a free one."""
     refresh: bool = False
     """Spend a stored refresh token, under its lock and with write-back, where the access token ended."""
     register: bool = False

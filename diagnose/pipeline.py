@@ -89,7 +89,7 @@ class Run:
                     result = self._skipped(step, *skip)
                 else:
                     yield StepStarted(number=step.number, id=step.id, title=step.title, started_ms=started_ms)
-                    result = await self._run_step(step, deadline, started_ms)
+                    result = await self._run_step(step, deadline + ctx.waited_s, started_ms)
                     for revised in self._reattributed:
                         yield StepFinished(result=revised)
                     self._reattributed.clear()
@@ -97,7 +97,7 @@ class Run:
                 yield StepFinished(result=result)
         finally:
             broken = await self._close()
-        for amendment in (*broken, *await self._afterwards(deadline)):
+        for amendment in (*broken, *await self._afterwards(deadline + ctx.waited_s)):
             yield StepFinished(result=self._amended(amendment))
         elapsed = round((time.monotonic() - began) * 1000, 1)
         report = self._report(run_id, started_at, elapsed)
@@ -190,14 +190,14 @@ class Run:
 
     async def _run_step(self, step: Step, deadline: float, started_ms: float) -> model.StepResult:
         ctx = self.ctx
-        began = time.monotonic()
+        began, waited_before = time.monotonic(), ctx.waited_s
         allowed = self._allowed(step, deadline - began)
-        ctx.begin(step.id, ctx.monotonic() + allowed)
         faults: list[Finding] = []
         earlier: str | None = None
         try:
             async with asyncio.timeout(allowed) as scope:
                 self._running = scope
+                ctx.begin(step.id, ctx.monotonic() + allowed, scope)
                 given = await step.run(ctx, *self._arguments(step))
                 self.facts[type(given)] = given
         except Fault as fault:
@@ -211,7 +211,7 @@ class Run:
             if self._running is None or not self._running.expired():  # not our deadline: the check's own
                 faults.append(_bug(problem))
             elif not self._interrupted:
-                faults.append(self._timed_out(step, allowed, deadline))
+                faults.append(self._timed_out(step, allowed, deadline + ctx.waited_s - waited_before))
         except UsageError:
             raise
         except Exception as problem:  # the one place where our own bug becomes a finding
@@ -228,6 +228,8 @@ class Run:
         """The result of an earlier step, failed by what showed only now. Raises KeyError for a later step."""
         index = {done.id: place for place, done in enumerate(self.results)}[step_id]
         before = self.results[index]
+        if any(found.code == finding.code for found in before.findings):
+            return before  # two later steps may show the same fault
         shown = _printed(finding, self.ctx, _ruled_out(self.results[:index]))
         self.results[index] = before.model_copy(
             update={"status": "failed", "findings": [shown, *before.findings]}

@@ -63,6 +63,7 @@ class Finding:
 
     ``exchange`` names the recorded request from which the reproduction line is made. ``confidence``,
     ``actor`` and ``severity`` override the page only where this instance differs from the page's rule.
+    ``advice`` is one more sentence of the fix: the very setting of the product that was recognised.
     """
 
     code: str
@@ -74,6 +75,7 @@ class Finding:
     where: str | None = None
     ruled_out: tuple[str, ...] = ()
     exchange: int | None = None
+    advice: str | None = None
     step: str | None = None
     """An earlier step to which the finding belongs although it shows only now."""
 

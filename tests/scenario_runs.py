@@ -12,9 +12,11 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
-from diagnose_lab import Lab, Scenario
+from diagnose_lab import Lab, Running, Scenario
 
 from diagnose.cli import main
+from diagnose.oauth.record import StoredLogin
+from diagnose.oauth.store import open_store
 
 _LOGIN_SECONDS = 120
 
@@ -82,12 +84,20 @@ def _in_a_process(words: list[str], env: dict[str, str]) -> tuple[int, str, str]
     return ended.returncode, ended.stdout, ended.stderr
 
 
+def keep_login(running: Running, env: dict[str, str]) -> None:
+    """Store what ``[run.store]`` says that an earlier login has stored."""
+    if running.stored is not None:
+        open_store(env).put(StoredLogin.model_validate(running.stored))
+
+
 def run(lab: Lab, name: str, *more: str, form: str = "--json") -> Outcome:
     """Start the scenario, diagnose it, stop it."""
     running = lab.start(name)
     try:
         words = [running.command, form, *running.args, *more, *running.target]
-        code, out, err = (_in_a_process if running.command == "login" else _here)(words, running.env)
+        env = {**running.env, "DIAGNOSE_KEYRING": "off"}  # a developer's keyring is not the tests'
+        keep_login(running, env)
+        code, out, err = (_in_a_process if running.command == "login" else _here)(words, env)
         assert [] == running.pids(), "a process of the scenario was left behind"
         return Outcome(
             scenario=running.scenario,

@@ -30,8 +30,11 @@ PREFIX_STEPS = {
     "DOWN": "teardown",
 }
 CODE = re.compile(r"^(CFG|DNS|TCP|TLS|HTTP|AUTH|TOK|INIT|SESS|TOOL|CALL|DOWN|STDIO|ENV|BUG)[0-9]{3}$")
+# A batch file of Windows, a file of an application, a limit of the system: no scenario can bring them about,
+# tests/checks/test_stdio.py does.
+OF_THIS_MACHINE = ("STDIO003", "STDIO007", "STDIO009")
 # Provoked by the command line's own tests and by a check made to fail, not by a server.
-WITHOUT_SCENARIO = ("CFG", "BUG")
+WITHOUT_SCENARIO = ("CFG", "BUG", *OF_THIS_MACHINE)
 SOURCES = ("diagnose", "diagnose_checks")
 
 

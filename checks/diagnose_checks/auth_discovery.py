@@ -2,7 +2,7 @@
 
 From the challenge to the protected resource metadata to the authorization server metadata, as a client
 walks before its first login, and every document held against the others. GET only, no credential, no
-registration, no token request.
+registration, no token request, unless ``--deep`` or ``--register`` asks for them.
 """
 
 from __future__ import annotations
@@ -11,16 +11,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from diagnose.catalogue import page
 from diagnose.context import Context
 from diagnose.step import Evidence, Fault, Finding, step
 from diagnose.wire.reach import Reach, reach_of
+from diagnose_checks.authorization_servers import (
+    Judged,
+    judge_documents,
+    judge_servers,
+    severity_of,
+    unlisted_issuer,
+)
 from diagnose_checks.challenge import Challenges, parse_challenges
+from diagnose_checks.deep_ledger import Ledger, subject_of
+from diagnose_checks.deep_probe import probe_server
 from diagnose_checks.discovery_urls import legacy_server_metadata_url
 from diagnose_checks.facts import AuthFacts, DnsFacts, HttpFacts
+from diagnose_checks.identity_providers import advised
+from diagnose_checks.legacy_clients import judge_legacy_clients
 from diagnose_checks.metadata_fetch import Document, Reader
+from diagnose_checks.open_endpoint import look_around
 from diagnose_checks.presented import Presented, presented
-from diagnose_checks.registration import judge_registration, registration_routes
+from diagnose_checks.registration import connecting_clients
 from diagnose_checks.resource_metadata import (
     absence,
     earlier_faults,
@@ -29,20 +40,15 @@ from diagnose_checks.resource_metadata import (
     judge_resource,
     servers_of,
 )
-from diagnose_checks.scope_lists import judge_scopes, requested_scopes
-from diagnose_checks.server_metadata import (
-    find_server_metadata,
-    judge_server,
-    server_absence,
-    server_earlier_faults,
-)
+from diagnose_checks.scope_lists import requested_scopes
+from diagnose_checks.vetted_wires import VettedWires
 
 __all__ = ["auth_discovery", "challenges_of"]
 
 _LONGEST = 2048  # characters of an identifier that the facts keep
 
 # What contradicts itself is wrong for whoever reads it; what is absent concerns only those who look for it.
-_CONTRADICTIONS = frozenset(f"AUTH{number:03}" for number in (4, 6, 7, 8, 10, 12, 13, 14, 16, 24))
+_CONTRADICTIONS = frozenset(f"AUTH{number:03}" for number in (4, 6, 7, 8, 10, 12, 13, 14, 16, 24, 27, 36, 38))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,10 +62,19 @@ class _Walk:
     findings: list[Finding] = field(default_factory=list)
     resource: Document | None = None
     server: Document | None = None
-    routes: Mapping[str, bool] | None = None
+    judged: Judged | None = None
+    probes: tuple[Mapping[str, Any], ...] = ()
 
     def add(self, subject: str, documents: Iterable[Document]) -> None:
         self.asked += [document.listed(subject) for document in documents]
+
+    def take(self, judged: Judged, subject: str = "authorization server") -> None:
+        """Make ``judged`` the server that the facts are about."""
+        self.add(subject, judged.asked)
+        for other in judged.others:
+            self.add("another authorization server of the list", other.asked)
+        self.server, self.judged = judged.document, judged
+        self.findings += judged.findings
 
 
 @step(
@@ -78,7 +93,7 @@ async def auth_discovery(ctx: Context, http: HttpFacts, dns: DnsFacts | None) ->
     # A key in the query is a credential, not a part of the resource's name.
     endpoint = ctx.connector.url.partition("?")[0] if shown.kind == "query" else ctx.connector.url
     walk = _Walk(challenges=challenges_of(http), endpoint=endpoint, reach=reach_of(ctx.origin, addresses))
-    reader = Reader(ctx, http._http, walk.reach)
+    reader = Reader(VettedWires(ctx, http._http, walk.reach))
     if not http.challenged:
         return await _accepted(ctx, reader, walk, shown)
     schemes = walk.challenges.schemes
@@ -87,7 +102,18 @@ async def auth_discovery(ctx: Context, http: HttpFacts, dns: DnsFacts | None) ->
         return _facts(walk, required=True)
     _judge_challenge(walk, http)
     await _walk(reader, walk, ctx)
+    if (ctx.options.deep or ctx.options.register) and not shown.static:
+        await _probe(reader, walk, ctx)
     return _conclude(ctx, walk, shown)
+
+
+async def _probe(reader: Reader, walk: _Walk, ctx: Context) -> None:
+    """--deep and --register: what the authorization server really answers, beside what its document says."""
+    if walk.server is None or walk.judged is None:
+        return
+    subject = subject_of(ctx, walk.endpoint, walk.challenges, walk.resource, walk.server)
+    probed = await probe_server(Ledger(ctx=ctx, wires=reader.wires), subject, walk.findings)
+    walk.findings, walk.probes = advised(probed.findings, walk.judged.provider), probed.probes
 
 
 def challenges_of(http: HttpFacts) -> Challenges:
@@ -98,6 +124,14 @@ def challenges_of(http: HttpFacts) -> Challenges:
 
 async def _accepted(ctx: Context, reader: Reader, walk: _Walk, shown: Presented) -> AuthFacts:
     """Nobody was turned away: look at what an OAuth client would read, and at nothing else."""
+    if ctx.options.deep and shown.kind in ("none", "query"):
+        # A key in the URL is no credential to a client that looks for OAuth: it sees an open endpoint.
+        around = await look_around(reader, walk.endpoint)
+        for subject, document in around.asked:
+            walk.add(subject, (document,))
+        for finding in around.findings:
+            ctx.add(finding)
+        return _facts(walk, required=False if shown.kind == "none" else None)
     if shown.kind == "none":
         return AuthFacts(required=False)
     if shown.kind in ("bearer", "oauth2"):
@@ -105,8 +139,23 @@ async def _accepted(ctx: Context, reader: Reader, walk: _Walk, shown: Presented)
         walk.add("resource", documents)
         if documents[-1].outcome == "found":
             walk.resource = documents[-1]
-            _warn_of_contradiction(ctx, judge_resource(documents[-1], walk.endpoint))
+            found = judge_resource(walk.resource, walk.endpoint)
+            found += unlisted_issuer(ctx.connector, walk.resource, servers_of(walk.resource.value))
+            _warn_of_contradiction(ctx, found)
+            if not found and shown.kind == "oauth2" and (ctx.options.deep or ctx.options.register):
+                await _beyond_the_token(ctx, reader, walk, walk.resource)
     return _facts(walk, required=None)
+
+
+async def _beyond_the_token(ctx: Context, reader: Reader, walk: _Walk, resource: Document) -> None:
+    """The token is good; would the next login be? Nothing that is found here is worse than a warning."""
+    servers = servers_of(resource.value)
+    if not servers or not is_absolute(servers[0]):
+        return
+    walk.take(await judge_servers(reader, ctx, walk.reach, walk.challenges, resource, servers))
+    await _probe(reader, walk, ctx)
+    for finding in walk.findings:
+        ctx.add(replace(finding, severity="warning") if severity_of(finding) == "error" else finding)
 
 
 def _judge_challenge(walk: _Walk, http: HttpFacts) -> None:
@@ -153,32 +202,9 @@ async def _walk(reader: Reader, walk: _Walk, ctx: Context) -> None:
     walk.findings += judge_resource(walk.resource, walk.endpoint)
     servers = servers_of(walk.resource.value)
     if servers and is_absolute(servers[0]):
-        candidates = await _server_documents(reader, walk, servers[0])
-        _judge_server(walk, ctx, candidates, servers[0])
-
-
-async def _server_documents(reader: Reader, walk: _Walk, issuer: str) -> tuple[Document, ...]:
-    # The issuer itself is judged before URLs are built from it: "file:///etc" has no well-known place.
-    why = walk.reach.refuse_url(issuer)
-    if why is not None:
-        refused = Document(url=issuer, outcome="refused", detail=f"not fetched: {why}")
-        documents: tuple[Document, ...] = (refused,)
-    else:
-        documents = await find_server_metadata(reader, issuer)
-    walk.add("authorization server", documents)
-    return documents
-
-
-def _judge_server(walk: _Walk, ctx: Context, documents: tuple[Document, ...], issuer: str | None) -> None:
-    if documents[-1].outcome != "found":
-        walk.findings.append(server_absence(documents, issuer or documents[-1].url))
-        return
-    walk.server = documents[-1]
-    walk.routes = registration_routes(ctx.connector, walk.server.value)
-    walk.findings += server_earlier_faults(documents)
-    walk.findings += judge_server(walk.server, issuer, ctx.origin, loopback=walk.reach.own == "loopback")
-    walk.findings += judge_registration(walk.server, walk.routes)
-    walk.findings += judge_scopes(walk.challenges, walk.resource, walk.server)
+        walk.take(await judge_servers(reader, ctx, walk.reach, walk.challenges, walk.resource, servers))
+        if ctx.options.deep:
+            walk.findings += await judge_legacy_clients(reader, walk.endpoint, servers[0])
 
 
 async def _without_resource(
@@ -190,8 +216,8 @@ async def _without_resource(
         walk.findings.append(missing)
         return
     legacy = await reader.get(legacy_server_metadata_url(walk.endpoint))
-    walk.add("authorization server (2025-03-26)", (legacy,))
     if legacy.outcome != "found":
+        walk.add("authorization server (2025-03-26)", (legacy,))
         walk.findings.append(missing)
         return
     evidence = (legacy.evidence("authorization server metadata"), *missing.evidence)
@@ -204,7 +230,8 @@ async def _without_resource(
             exchange=legacy.exchange,
         )
     )
-    _judge_server(walk, ctx, (legacy,), None)
+    judged = judge_documents(ctx, walk.reach, walk.challenges, None, (legacy,), None)
+    walk.take(judged, "authorization server (2025-03-26)")
 
 
 def _conclude(ctx: Context, walk: _Walk, shown: Presented) -> AuthFacts:
@@ -212,7 +239,7 @@ def _conclude(ctx: Context, walk: _Walk, shown: Presented) -> AuthFacts:
     if shown.static:
         _warn_of_contradiction(ctx, walk.findings)
         return facts
-    errors = [finding for finding in walk.findings if _severity(finding) == "error"]
+    errors = [finding for finding in walk.findings if severity_of(finding) == "error"]
     for finding in walk.findings:
         if not errors or finding is not errors[0]:
             ctx.add(finding)
@@ -230,15 +257,14 @@ def _warn_of_contradiction(ctx: Context, findings: Iterable[Finding]) -> None:
         ctx.add(replace(first, severity="warning"))
 
 
-def _severity(finding: Finding) -> str:
-    return finding.severity or page(finding.code).severity
-
-
 def _facts(walk: _Walk, *, required: bool | None) -> AuthFacts:
     challenge = next(iter(walk.challenges.found), None)
     chosen = walk.challenges.of("Bearer", "DPoP") or challenge
     resource = walk.resource.value if walk.resource else {}
     server = walk.server.value if walk.server else {}
+    provider = walk.judged.provider if walk.judged else None
+    routes = walk.judged.routes if walk.judged else None
+    can, cannot = connecting_clients(routes) if routes is not None else (None, None)
     methods = server.get("code_challenge_methods_supported")
     scopes, _ = requested_scopes(walk.challenges, resource)
     named = resource.get("resource")
@@ -253,9 +279,13 @@ def _facts(walk: _Walk, *, required: bool | None) -> AuthFacts:
         issuer=issuer[:_LONGEST] if isinstance(issuer, str) else None,
         metadata_url=walk.server.url if walk.server else None,
         scopes=scopes,
-        registration=walk.routes,
+        registration=routes,
+        can_connect=can,
+        cannot_connect=cannot or None,
+        identity_provider=provider.name if provider else None,
         pkce=tuple(str(method)[:40] for method in methods[:20]) if isinstance(methods, list) else None,
         candidates=tuple(walk.asked) or None,
+        probes=walk.probes or None,
         _resource_metadata=resource or None,
         _server_metadata=server or None,
     )

@@ -16,7 +16,7 @@ from diagnose.wire.strict_json import HostileJson, parse
 from diagnose_checks.call_result import ResultFlaw, judge_result, texts
 from diagnose_checks.challenge import parse_challenges
 from diagnose_checks.facts import CallFacts
-from diagnose_checks.rpc_faults import Codes, judge_reply, said
+from diagnose_checks.rpc_faults import Codes, judge_reply, seen
 from diagnose_checks.sample_plan import Plan
 from diagnose_checks.schema_match import Undecided, first_mismatch
 
@@ -133,13 +133,12 @@ def judge_probe(ctx: Context, reply: RpcReply, plan: Plan, facts: CallFacts, era
     _refuse_flawed(result, reply, plan, facts, era)
     if result.get("isError", False):
         return f"no tool was called; {plan.name} does not exist and its result says isError"
-    seen = Evidence(
-        label="tools/call of a name that is in no list",
-        expected="a JSON-RPC error -32602, or a result with isError: true",
-        observed=said(reply),
-        exchange=reply.exchange.id,
+    evidence = seen(
+        "tools/call of a name that is in no list",
+        reply,
+        "a JSON-RPC error -32602, or a result with isError: true",
     )
-    ctx.warn("CALL014", seen, exchange=reply.exchange.id, tool=plan.name)
+    ctx.warn("CALL014", evidence, exchange=reply.exchange.id, tool=plan.name)
     return f"a call to {plan.name}, which does not exist, succeeded"
 
 
@@ -194,12 +193,7 @@ def _refuse_by_code(reply: RpcReply, plan: Plan, facts: CallFacts | None) -> Non
         code, expected = "CALL017", "an answer of the tool, or of the dispatcher about it"
     else:
         return
-    evidence = Evidence(
-        label=f"answer to tools/call of {plan.name[:80]}",
-        expected=expected,
-        observed=said(reply),
-        exchange=reply.exchange.id,
-    )
+    evidence = seen(f"answer to tools/call of {plan.name[:80]}", reply, expected)
     raise Fault(
         code,
         evidence,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from diagnose.records import record
 from diagnose.step import Evidence, Fault
@@ -98,50 +99,36 @@ def _clock(refusal: Refusal, *, valid_then: bool) -> tuple[str, tuple[Evidence, 
 def expired(refusal: Refusal) -> Fault:
     """TLS003, of the leaf or of an intermediate."""
     late = next((entry for entry in refusal.chain if entry.not_after < refusal.now), None)
-    if late is None:
-        return Fault(
-            "TLS003",
-            *refusal.evidence(),
-            who=f"A certificate of {refusal.host}",
-            not_after="a date that could not be read",
-            clock="",
-        )
-    then = refusal.server_date is not None and late.not_before <= refusal.server_date <= late.not_after
-    clock, evidence, suspect = _clock(refusal, valid_then=then)
-    return Fault(
-        "TLS003",
-        *refusal.evidence(),
-        *evidence,
-        actor="user" if suspect else None,
-        confidence="likely" if suspect else None,
-        who=_who(late, refusal),
-        not_after=day(late.not_after),
-        clock=clock,
-    )
+    return _out_of_date("TLS003", refusal, late, "not_after", late.not_after if late is not None else None)
 
 
 def not_yet_valid(refusal: Refusal) -> Fault:
     """TLS004, of the leaf or of an intermediate."""
     early = next((entry for entry in refusal.chain if entry.not_before > refusal.now), None)
-    if early is None:
-        return Fault(
-            "TLS004",
-            *refusal.evidence(),
-            who=f"A certificate of {refusal.host}",
-            not_before="a date that could not be read",
-            clock="",
-        )
-    then = refusal.server_date is not None and early.not_before <= refusal.server_date <= early.not_after
+    return _out_of_date(
+        "TLS004", refusal, early, "not_before", early.not_before if early is not None else None
+    )
+
+
+def _out_of_date(
+    code: str, refusal: Refusal, wrong: Certificate | None, bound: str, moment: datetime | None
+) -> Fault:
+    """The fault of a certificate that is past one of its bounds; ``bound`` names it in the page."""
+    if wrong is None or moment is None:
+        who = f"A certificate of {refusal.host}"
+        unread: dict[str, Any] = {bound: "a date that could not be read"}
+        return Fault(code, *refusal.evidence(), who=who, clock="", **unread)
+    then = refusal.server_date is not None and wrong.not_before <= refusal.server_date <= wrong.not_after
     clock, evidence, suspect = _clock(refusal, valid_then=then)
     return Fault(
-        "TLS004",
+        code,
         *refusal.evidence(),
         *evidence,
         actor="user" if suspect else None,
         confidence="likely" if suspect else None,
-        who=_who(early, refusal),
-        not_before=day(early.not_before),
+        who=_who(wrong, refusal),
         clock=clock,
+        **dict[str, Any]({bound: day(moment)}),
     )
 
 

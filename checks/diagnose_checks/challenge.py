@@ -20,6 +20,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*(?=[ \t]*(?:,|$))")
 _PARAMETER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_SCOPES = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*")
 _BLANK = re.compile(r"[ \t]*")
 _SEPARATOR = re.compile(r"[ \t,]*")
 # What people type for quotes and no parser takes for one; the values between them are clear all the same.
@@ -142,6 +143,8 @@ class _Reading:
         params = self.found[-1][1]
         if name in params:
             self.problem(f"{name} stands twice")
+        if name == "scope" and not _SCOPES.fullmatch(value):
+            self.problem("scope holds a character that no scope may hold (RFC 6749 3.3)")
         params.setdefault(name, value)
         return end
 

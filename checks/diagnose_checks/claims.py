@@ -24,6 +24,7 @@ LARGEST = 64 * 1024
 _SHOWN = ("iss", "aud", "azp", "client_id", "scope", "scp")
 _TIMES = ("exp", "nbf", "iat")
 _SHOWN_HEADER = ("alg", "kid", "typ")
+_BINDINGS = {"jkt": "a DPoP key", "x5t#S256": "a client certificate"}
 
 
 @record
@@ -59,6 +60,26 @@ class TokenReading:
                 return tuple(item for item in value if isinstance(item, str))
         return None
 
+    @property
+    def scope_claim(self) -> str | None:
+        """The claim that holds the scopes."""
+        return next(
+            (name for name in ("scope", "scp") if isinstance(self.claims.get(name), str | list)), None
+        )
+
+    @property
+    def timeless(self) -> tuple[str, ...]:
+        """The time claims that are there and are no number (RFC 7519 2, NumericDate)."""
+        return tuple(name for name in _TIMES if name in self.claims and self.time(name) is None)
+
+    @property
+    def bound_to(self) -> str | None:
+        """What the sender has to prove beside the token (``cnf``: RFC 9449 6.1, RFC 8705 3.1)."""
+        confirmation = self.claims.get("cnf")
+        if not isinstance(confirmation, Mapping):
+            return None
+        return next((_BINDINGS[name] for name in _BINDINGS if name in confirmation), None)
+
     def text(self, *names: str) -> str | None:
         """The first of these claims that is text."""
         return next((self.claims[name] for name in names if isinstance(self.claims.get(name), str)), None)
@@ -92,6 +113,8 @@ def read_token(token: str) -> TokenReading:
     if len(parts) != 3:
         return _opaque("opaque: only its issuer knows what it says")
     header, claims = _object(parts[0]), _object(parts[1])
+    if header is not None and claims is None and str(header.get("cty", "")).upper() == "JWT":
+        return _opaque("a JWT inside a JWT (cty JWT): only its server looks into it")
     if header is None or claims is None:
         return _opaque("three parts like a JWT, but they hold no JSON objects")
     return TokenReading(form="jwt", note="a JWT, read without verifying it", header=header, claims=claims)

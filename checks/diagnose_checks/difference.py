@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from diagnose.records import record
 
-__all__ = ["Difference", "difference"]
+__all__ = ["Difference", "clipped", "difference"]
 
 
 @record
@@ -37,3 +37,8 @@ def difference(expected: str, observed: str) -> Difference | None:
 
 def _shown(text: str, at: int) -> str:
     return repr(text[at : at + 24]) if at < len(text) else "nothing more"
+
+
+def clipped(text: str, limit: int = 80) -> str:
+    """``text`` as it may stand in a sentence: what a stranger chose may be of any length."""
+    return text if len(text) <= limit else f"{text[:limit]}..."

@@ -34,9 +34,15 @@ def canonical(url: str) -> str:
 
 
 def resource_metadata_urls(endpoint: str, named_by_challenge: str | None) -> tuple[str, ...]:
-    """Candidates for the protected resource metadata of ``endpoint``, without repetition."""
+    """Candidates for the protected resource metadata of ``endpoint``, without repetition.
+
+    RFC 9728 3.1 keeps the query of the resource, as the TypeScript SDK does; the Python SDK drops it.
+    """
     root, path = _parts(endpoint)
+    query = urlsplit(endpoint).query
     urls = [named_by_challenge] if named_by_challenge else []
+    if query:
+        urls.append(f"{root}{_RESOURCE}{path if path != '/' else ''}?{query}")
     if path not in ("", "/"):
         urls.append(f"{root}{_RESOURCE}{path}")
     urls.append(f"{root}{_RESOURCE}")

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from urllib.parse import parse_qsl
 
+from diagnose.context import Context
 from diagnose.step import Evidence, Fault
 from diagnose.wire.http_wire import ExchangeFailed
 from diagnose.wire.rpc import LEGACY_VERSIONS, RpcReply
@@ -15,7 +16,7 @@ from diagnose_checks.http_faults import fault_of
 from diagnose_checks.http_outcome import Outcome
 from diagnose_checks.http_probe import Probe
 
-__all__ = ["EventStreamOpening", "open_stream", "stream_facts"]
+__all__ = ["EventStreamOpening", "hide_stream_id", "open_stream", "stream_facts"]
 
 _SHARE = 0.6
 """Of the time left, what the endpoint event may take; the rest is for telling why it did not come."""
@@ -107,10 +108,15 @@ async def open_stream(probe: Probe, *, headers_within: float | None = None) -> E
                 if await channel.begun():
                     await _soon_after(channel)
         opening.waited_s = ctx.monotonic() - began
-        for _, value in parse_qsl((channel.endpoint_url or "").partition("?")[2]):
-            if len(value) >= _SHORTEST_ID:
-                ctx.redactor.register(value)
+        hide_stream_id(ctx, channel)
     return opening
+
+
+def hide_stream_id(ctx: Context, channel: SseChannel) -> None:
+    """Make the id of the stream unprintable, which stands in the query of its endpoint."""
+    for _, value in parse_qsl((channel.endpoint_url or "").partition("?")[2]):
+        if len(value) >= _SHORTEST_ID:
+            ctx.redactor.register(value)
 
 
 async def _soon_after(channel: SseChannel) -> None:

@@ -104,7 +104,9 @@ class AuthFacts(Facts):
     """How a client finds out how to log in, and what it would find.
 
     ``required`` is None where it cannot be told (a credential was accepted). ``candidates`` lists every URL
-    tried with its status.
+    tried with its status. ``registration`` says of each route to a client id whether it is open.
+    ``identity_provider`` is the product whose document ``metadata_url`` seems to be. ``probes`` lists what
+    --deep and --register sent, each with its outcome.
     """
 
     required: bool | None
@@ -117,8 +119,12 @@ class AuthFacts(Facts):
     metadata_url: str | None = None
     scopes: tuple[str, ...] | None = None
     registration: Mapping[str, bool] | None = None
+    can_connect: tuple[str, ...] | None = None
+    cannot_connect: tuple[str, ...] | None = None
+    identity_provider: str | None = None
     pkce: tuple[str, ...] | None = None
     candidates: tuple[Mapping[str, Any], ...] | None = None
+    probes: tuple[Mapping[str, Any], ...] | None = None
     _resource_metadata: Mapping[str, Any] | None = None
     _server_metadata: Mapping[str, Any] | None = None
 
@@ -127,15 +133,23 @@ class AuthFacts(Facts):
 class TokenFacts(Facts):
     """The credential opened the door, or none was needed.
 
-    ``_opened`` is the answer to the first message with a credential that step 6 itself got.
+    ``acquired`` says how step 6 itself got the token, ``renewed`` that it spent a stored refresh token
+    for it; ``_opened`` is the answer to the first message with it. ``enforced`` is what became of a made-up
+    credential.
     """
 
     needed: bool
     credential: Mapping[str, Any] | None = None
     accepted: bool | None = None
+    renewed: bool | None = None
+    enforced: str | None = None
     form: str | None = None
     claims: Mapping[str, Any] | None = None
+    scopes_granted: tuple[str, ...] | None = None
+    scopes_asked: tuple[str, ...] | None = None
+    renews_itself: bool | None = None
     expires_in_s: int | None = None
+    acquired: Mapping[str, Any] | None = None
     _opened: RpcReply | None = None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import ssl
+from contextlib import suppress
 
 import httpcore2
 
@@ -16,9 +18,11 @@ from diagnose_checks.client_certificates import certificate_fault
 from diagnose_checks.facts import TcpFacts
 from diagnose_checks.routes import UNREACHABLE, dialled_host, same_route, within
 from diagnose_checks.server_clock import plain_request, read_some
+from diagnose_checks.tls_port_words import explains_tls
 
 __all__ = ["broken_handshake", "identified", "looks_like_tls", "silent_handshake"]
 
+_REFUSED = re.compile(rb"HTTP/1\.[01] 400 ")
 _PROTOCOL_VERSION = 70
 _VERSION_REASONS = frozenset({"UNSUPPORTED_PROTOCOL", "WRONG_SSL_VERSION", "VERSION_TOO_LOW"})
 # Alerts that a server sends about a client certificate only (RFC 8446 6.2).
@@ -104,23 +108,30 @@ async def _version_with(
 async def _not_tls(ctx: Context, tcp: TcpFacts, first_bytes: bytes) -> Fault:
     said = _handshake(ctx, repr(first_bytes[:80]))
     answer = await _plain_answer(ctx, tcp)
-    if first_bytes.startswith(b"HTTP/") or answer.startswith(b"HTTP/"):
+    if first_bytes.startswith(b"HTTP/") or _is_plain_http(answer):
         return _plain_http(ctx, said, answer or first_bytes)
     return Fault("TLS014", said, what=identified(first_bytes), first_bytes=repr(first_bytes[:40]))
 
 
 async def _plain_answer(ctx: Context, tcp: TcpFacts) -> bytes:
-    """What a plain HTTP request on a new connection is answered with."""
-    try:
+    """What a plain HTTP request on a new connection is answered with; of a 400 its body as well."""
+    answer = b""
+    with suppress(*UNREACHABLE, httpcore2.NetworkError):
         async with within(ctx, 0.3):
             stream = await same_route(ctx, tcp._stream.address, tcp._proxy)
             try:
                 await stream.write(plain_request(ctx))
-                return await read_some(stream, until=b"\r\n\r\n")
+                answer = await read_some(stream, until=b"\r\n\r\n")
+                if _REFUSED.match(answer) and not explains_tls(answer.decode("latin-1")):
+                    answer += await read_some(stream, until=b"</html>")
             finally:
                 await stream.aclose()
-    except (*UNREACHABLE, httpcore2.NetworkError):
-        return b""
+    return answer
+
+
+def _is_plain_http(answer: bytes) -> bool:
+    """Whether HTTP was answered, and not by a TLS server that says in plain HTTP what it wants."""
+    return answer.startswith(b"HTTP/") and not explains_tls(answer.decode("latin-1"))
 
 
 def _plain_http(ctx: Context, said: Evidence, answer: bytes) -> Fault:
@@ -137,8 +148,7 @@ async def _cut(ctx: Context, tcp: TcpFacts, problem: BaseException, seen: Handsh
     how = "reset" if isinstance(problem, ConnectionResetError) else "closed"
     said = _handshake(ctx, f"connection {how} after {seen.received} bytes, without a TLS alert")
     answer = await _plain_answer(ctx, tcp)
-    # A TLS port of nginx answers plain HTTP with an error page that says so.
-    if answer.startswith(b"HTTP/") and b"HTTPS port" not in answer:
+    if _is_plain_http(answer):
         return _plain_http(ctx, said, answer)
     evidence = [said]
     findings: list[str] = []
@@ -164,7 +174,7 @@ async def _cut(ctx: Context, tcp: TcpFacts, problem: BaseException, seen: Handsh
 async def silent_handshake(ctx: Context, tcp: TcpFacts) -> Fault | None:
     """For a port that answers a ClientHello with nothing: whether it waits for the end of an HTTP request."""
     answer = await _plain_answer(ctx, tcp)
-    if not answer.startswith(b"HTTP/") or b"HTTPS port" in answer:
+    if not _is_plain_http(answer):
         return None
     return _plain_http(ctx, _handshake(ctx, "silence"), answer)
 

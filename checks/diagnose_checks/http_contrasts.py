@@ -159,28 +159,32 @@ async def bot_challenge(probe: Probe, refused: Outcome) -> Fault | Outcome:
 async def accept(probe: Probe, refused: Outcome) -> Fault | Outcome:
     """406 although both media types were offered: which Accept does pass, if any?"""
     tried: list[Evidence] = []
+    changed: list[str] = []
     for value in ("application/json", "*/*"):
         other = await probe.contrast(headers={"Accept": value})
         tried.append(
             other.evidence(f"the same with Accept: {value}", "406 again, were it not the Accept header")
         )
-        if _differs(refused, other):
+        if other.reachable:
             return fault_of("HTTP014", refused, *tried, accepted=f"Accept: {value} passes")
-    return fault_of(
-        "HTTP014", refused, *tried, confidence="likely", accepted="none of three Accept values passes"
-    )
+        if _differs(refused, other):
+            changed.append(f"with Accept: {value} it is {other.summary}")
+    accepted = "; ".join(("None of three Accept values passes", *changed))
+    return fault_of("HTTP014", refused, *tried, confidence="likely", accepted=accepted)
 
 
 async def media_type(probe: Probe, refused: Outcome) -> Fault | Outcome:
     """415 although JSON was sent: does a charset parameter change it?"""
     spelled = "application/json; charset=utf-8"
     other = await probe.contrast(headers={"Content-Type": spelled})
-    passes = _differs(refused, other)
     evidence = other.evidence(
         f"the same with Content-Type: {spelled}", "415 again, were it the media type itself"
     )
-    accepted = f"Content-Type: {spelled} passes" if passes else f"Content-Type: {spelled} is refused as well"
-    return fault_of("HTTP021", refused, evidence, accepted=accepted)
+    if other.reachable:
+        became = "passes"
+    else:
+        became = f"gives {other.summary}" if _differs(refused, other) else "is refused as well"
+    return fault_of("HTTP021", refused, evidence, accepted=f"Content-Type: {spelled} {became}")
 
 
 async def rate_limit(probe: Probe, refused: Outcome) -> Fault | Outcome:

@@ -9,6 +9,7 @@ from diagnose.records import record
 from diagnose.wire.http_wire import FailureKind
 from diagnose.wire.recorder import Recorded
 from diagnose.wire.rpc import RpcReply
+from diagnose_checks.tls_port_words import explains_tls
 
 __all__ = [
     "FAILURES",
@@ -48,12 +49,6 @@ NETWORK_LOGIN = 511
 TLS_RECORDS = (b"\x15\x03", b"\x16\x03")
 """How a TLS alert and a TLS handshake record begin (RFC 8446 5.1)."""
 
-_TLS_PORT_WORDS = (
-    "the plain http request was sent to https port",  # nginx
-    "speaking plain http to an ssl-enabled server port",  # Apache httpd
-    "client sent an http request to an https server",  # Go net/http
-    "this combination of host and port requires tls",  # Tomcat, Spring Boot
-)
 _CHALLENGE_WORDS = (
     "just a moment...",
     "/cdn-cgi/challenge-platform",
@@ -73,8 +68,7 @@ _HTML_START = re.compile(r"^\s*(<!doctype html|<html|<head|<body)", re.IGNORECAS
 
 
 def _told_tls(reply: RpcReply) -> bool:
-    text = reply.text.lower()
-    return reply.status == 400 and any(words in text for words in _TLS_PORT_WORDS)
+    return reply.status == 400 and explains_tls(reply.text)
 
 
 # Header and value by which a hosting platform or a tunnel says that no program is behind the name.
@@ -169,7 +163,9 @@ REFUSALS: tuple[Refusal, ...] = (
         why="a web page; whether it is a login or a catch-all is decided by contrast",
     ),
     Refusal(
-        when=lambda reply: 200 <= reply.http_status < 300 and reply.content_type.startswith("application/json"),
+        when=lambda reply: (
+            200 <= reply.http_status < 300 and reply.content_type.startswith("application/json")
+        ),
         code="HTTP028",
         why="JSON of another program",
     ),
@@ -185,6 +181,7 @@ FAILURES: Mapping[FailureKind, str] = {
     "tcp": "HTTP025",
     "tls": "HTTP025",
     "tls-alert": "HTTP025",
+    "proxy": "HTTP025",  # judged before this table, as step 2's
     "closed": "HTTP025",
     "reset": "HTTP025",
     "not-http": "HTTP026",

@@ -18,7 +18,7 @@ from diagnose_checks.http_outcome import Outcome
 from diagnose_checks.http_probe import Probe
 from diagnose_checks.http_refusals import TLS_RECORDS, failure_code, on_timeout, refusal_code
 from diagnose_checks.opening import dialler
-from diagnose_checks.proxy_contrasts import proxy_refusal
+from diagnose_checks.proxy_contrasts import next_tunnel_refused, proxy_refusal
 from diagnose_checks.redirects import MAX_HOPS, Redirect, RedirectKind, redirect_of
 
 __all__ = ["follow", "judged"]
@@ -26,6 +26,15 @@ __all__ = ["follow", "judged"]
 _HANDSHAKE_S = 1.0
 """What a TLS handshake may take as a contrast; a server that waits for HTTP would never answer it."""
 
+_ONLY_HTTP2 = (
+    "answers an HTTP/1.1 request in HTTP/2, which no MCP client begins with",
+    "Let the server or the gateway before it take HTTP/1.1 on this port as well, or set the connector's URL "
+    "to a port that does: a gRPC port or an h2c upstream does not.",
+)
+_ANOTHER_SERVICE = (
+    "does not speak HTTP",
+    "Correct the port of the connector's URL: another service listens on this one.",
+)
 _REDIRECTS: Mapping[RedirectKind, str] = {
     "login": "HTTP005",
     "downgrade": "HTTP004",
@@ -141,6 +150,8 @@ async def _redirected(probe: Probe, outcome: Outcome, hop: Redirect) -> Fault:
 async def _broken(probe: Probe, outcome: Outcome) -> Fault:
     failure = outcome.failure
     assert failure is not None
+    if failure.kind == "proxy":
+        return next_tunnel_refused(failure)
     code = failure_code(failure.kind, failure.exchange)
     below = await _below_http(probe, outcome) if failure.exchange.status is None else None
     if below is not None:
@@ -151,6 +162,7 @@ async def _broken(probe: Probe, outcome: Outcome) -> Fault:
     received = failure.exchange.body_size
     first = failure.exchange.first_bytes
     evidence = (Evidence(label="first bytes", observed=repr(first[:48])[2:-1]),) if code == "HTTP026" else ()
+    reading, advice = _ONLY_HTTP2 if _http2_frame(first) else _ANOTHER_SERVICE
     ended = "reset the connection" if failure.kind == "reset" else "closed the connection"
     return fault_of(
         code,
@@ -158,10 +170,17 @@ async def _broken(probe: Probe, outcome: Outcome) -> Fault:
         *evidence,
         detail=failure.detail.rstrip("."),
         kind=failure.kind,
+        reading=reading,
+        advice=advice,
         limit=limit,
         received=received,
         ended=ended,
     )
+
+
+def _http2_frame(first: bytes) -> bool:
+    """Whether bytes begin with an HTTP/2 SETTINGS or GOAWAY frame on stream 0 (RFC 9113 4.1, 3.4)."""
+    return len(first) >= 9 and first[3] in (4, 7) and first[5:9] == bytes(4)
 
 
 async def _below_http(probe: Probe, outcome: Outcome) -> Fault | None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from diagnose.context import Context
 from diagnose.step import Evidence
-from diagnose.wire.http_wire import ExchangeFailed
 from diagnose.wire.rpc import RpcChannel, RpcReply
+from diagnose_checks.contrasts import answered
 from diagnose_checks.result_shape import Defect
 from diagnose_checks.rpc_faults import Codes
 
@@ -122,7 +122,4 @@ async def let_go(ctx: Context, channel: RpcChannel, reply: RpcReply) -> None:
     if not (session.isascii() and session.isprintable()):
         return
     channel.session_id = session
-    try:
-        await channel.end_session(step=ctx.step_id)
-    except ExchangeFailed:
-        return  # a courtesy: whether it was taken changes nothing here
+    await answered(ctx, channel.end_session(step=ctx.step_id))  # a courtesy: its outcome changes nothing

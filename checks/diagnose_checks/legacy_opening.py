@@ -11,6 +11,7 @@ from diagnose.context import Context
 from diagnose.step import Evidence, Fault
 from diagnose.wire.http_wire import HttpWire
 from diagnose.wire.rpc import LEGACY_VERSIONS, MODERN_VERSION, RpcChannel, RpcReply
+from diagnose_checks.contrasts import answered
 from diagnose_checks.era import UNSUPPORTED_VERSION, meaning_of, read_opening
 from diagnose_checks.facts import HttpFacts, InitFacts
 from diagnose_checks.init_codes import (
@@ -24,22 +25,20 @@ from diagnose_checks.init_codes import (
     server_words,
 )
 from diagnose_checks.initialize_result import initialize_defects, message_defects
-from diagnose_checks.opening import initialize_params, open_channel, say_first
-from diagnose_checks.rpc_faults import exchange_faults, fault_of, said, symptom, warn_oddities
+from diagnose_checks.opening import open_channel, say_first
+from diagnose_checks.rpc_faults import exchange_faults, fault_of, said, seen, symptom, warn_oddities
 
-__all__ = ["adopt_initialize", "agree_legacy", "ask_initialize"]
+__all__ = ["adopt_contrast", "adopt_initialize", "agree_legacy", "ask_initialize"]
 
 _ABOUT_VERSIONS = re.compile(r"version|protocol", re.IGNORECASE)
 _METHOD_NOT_FOUND = -32601
 _REPEATS = 3
 
 
-async def ask_initialize(ctx: Context, channel: RpcChannel, version: str | None = None) -> RpcReply:
+async def ask_initialize(ctx: Context, channel: RpcChannel) -> RpcReply:
     """Send ``initialize``. Raises the Fault of an exchange that fails."""
     with exchange_faults(INIT_CODES, "initialize"):
-        return await channel.call(
-            "initialize", initialize_params(version or channel.version), step=ctx.step_id
-        )
+        return await say_first(channel, step=ctx.step_id)
 
 
 async def agree_legacy(ctx: Context, http: HttpFacts, channel: RpcChannel, reply: RpcReply) -> InitFacts:
@@ -47,7 +46,7 @@ async def agree_legacy(ctx: Context, http: HttpFacts, channel: RpcChannel, reply
     if reply.status in (401, 403):
         raise Fault(
             "INIT026",
-            Evidence(label="answer to initialize", observed=said(reply), exchange=reply.exchange.id),
+            seen("answer to initialize", reply),
             status=reply.status,
             challenge=reply.header("www-authenticate") or "none",
         )
@@ -58,6 +57,14 @@ async def agree_legacy(ctx: Context, http: HttpFacts, channel: RpcChannel, reply
         await _explain_refusal(ctx, http, reply)
     await let_go(ctx, channel, reply)
     raise fault_of(reply, observed, INIT_CODES)
+
+
+async def adopt_contrast(ctx: Context, channel: RpcChannel, reply: RpcReply) -> InitFacts | None:
+    """What later steps may use of a contrast that worked; its own faults do not hide what it proves."""
+    try:
+        return await answered(ctx, adopt_initialize(ctx, channel, reply))
+    except Fault as fault:
+        return fault.facts if isinstance(fault.facts, InitFacts) else None
 
 
 async def adopt_initialize(ctx: Context, channel: RpcChannel, reply: RpcReply) -> InitFacts:
@@ -155,7 +162,8 @@ async def _announce(ctx: Context, facts: InitFacts) -> InitFacts:
     channel, sse = facts._channel, ctx.transport_name == "sse"
     if facts._session_id and channel.session_id is None:
         return facts
-    first = await _notify(ctx, channel)
+    with exchange_faults(INIT_CODES, "notifications/initialized"):
+        first = await channel.notify("notifications/initialized", step=ctx.step_id)
     replies = [first]
     if first.status in (202, None) or (sse and not first.refused):
         pass
@@ -164,33 +172,28 @@ async def _announce(ctx: Context, facts: InitFacts) -> InitFacts:
     elif first.status not in (401, 403, 429):
         # A refusal is judged by whether it lasts, and by whether the server serves all the same.
         if channel.session_id is not None:
-            replies += [await _notify(ctx, channel, fresh=True) for _ in range(_REPEATS)]
+            replies += await _announce_again(ctx, channel)
         if all(reply.refused for reply in replies) and await _serves(ctx, channel):
             _warn_announced(ctx, first, "ping is answered with a result all the same")
     return replace(facts, initialized_status=first.status, _announced=tuple(replies))
 
 
-async def _notify(ctx: Context, channel: RpcChannel, *, fresh: bool = False) -> RpcReply:
-    with exchange_faults(INIT_CODES, "notifications/initialized"):
-        return await channel.notify(
-            "notifications/initialized",
-            step=ctx.step_id,
-            extra_headers=FRESH_CONNECTION if fresh else None,
-        )
+async def _announce_again(ctx: Context, channel: RpcChannel) -> list[RpcReply]:
+    asked = (
+        channel.notify("notifications/initialized", step=ctx.step_id, extra_headers=FRESH_CONNECTION)
+        for _ in range(_REPEATS)
+    )
+    replies = [await answered(ctx, again) for again in asked]
+    return [reply for reply in replies if reply is not None]
 
 
 async def _serves(ctx: Context, channel: RpcChannel) -> bool:
-    with exchange_faults(INIT_CODES, "ping"):
-        return symptom(await channel.call("ping", step=ctx.step_id)) is None
+    reply = await answered(ctx, channel.call("ping", step=ctx.step_id))
+    return reply is not None and symptom(reply) is None
 
 
 def _warn_announced(ctx: Context, reply: RpcReply, served: str) -> None:
-    evidence = Evidence(
-        label="answer to notifications/initialized",
-        expected="HTTP 202 without a body",
-        observed=said(reply),
-        exchange=reply.exchange.id,
-    )
+    evidence = seen("answer to notifications/initialized", reply, "HTTP 202 without a body")
     ctx.warn("INIT008", evidence, exchange=reply.exchange.id, status=reply.status, served=served)
 
 
@@ -225,29 +228,22 @@ async def _explain_refusal(ctx: Context, http: HttpFacts, reply: RpcReply) -> No
 async def _prove_modern_only(ctx: Context, wire: HttpWire, url: str, reply: RpcReply) -> None:
     """The client is pinned to the handshake era: does the server speak the modern one only?"""
     channel = open_channel(ctx, wire, url, modern=True)
-    with exchange_faults(INIT_CODES, "server/discover"):
-        contrast = await say_first(channel, step=ctx.step_id)
-    discovery = read_opening(contrast).discovery
+    contrast = await answered(ctx, say_first(channel, step=ctx.step_id))
+    discovery = read_opening(contrast).discovery if contrast is not None else None
     named = MODERN_VERSION in (meaning_of(reply.error).supported or ())
     works = discovery is not None and MODERN_VERSION in discovery.versions
     if not (named or works):
         return
     raise Fault(
         "INIT010",
-        Evidence(
-            label=f"initialize at {LEGACY_VERSIONS[0]} (as configured)",
-            expected="an InitializeResult",
-            observed=said(reply),
-            exchange=reply.exchange.id,
-        ),
-        Evidence(
-            label=f"server/discover at {MODERN_VERSION} (the contrast)",
-            observed=said(contrast),
-            exchange=contrast.exchange.id,
-        ),
+        seen(f"initialize at {LEGACY_VERSIONS[0]} (as configured)", reply, "an InitializeResult"),
+        seen(f"server/discover at {MODERN_VERSION} (the contrast)", contrast),
         confidence="certain" if works else "likely",
         exchange=reply.exchange.id,
         refusal=said(reply),
+        proof=f"server/discover, sent as a contrast, lists {MODERN_VERSION}"
+        if works
+        else f"the refusal itself names {MODERN_VERSION}",
     )
 
 
@@ -255,25 +251,21 @@ async def _prove_older_version(ctx: Context, http: HttpFacts, reply: RpcReply) -
     """Does the server refuse our version, instead of answering with one it has (lifecycle, negotiation)?"""
     for version in LEGACY_VERSIONS[1:]:
         channel = open_channel(ctx, http._http, http._url, modern=False)
-        contrast = await ask_initialize(ctx, channel, version)
-        answered = (contrast.result or {}).get("protocolVersion")
-        if symptom(contrast) is None and answered in LEGACY_VERSIONS:
-            channel.version = version
-            facts = await adopt_initialize(ctx, channel, contrast)
+        channel.version = version
+        contrast = await answered(ctx, say_first(channel, step=ctx.step_id))
+        if contrast is None or symptom(contrast) is not None:
+            continue
+        if (contrast.result or {}).get("protocolVersion") in LEGACY_VERSIONS:
+            facts = await adopt_contrast(ctx, channel, contrast)
             raise Fault(
                 "INIT002",
-                Evidence(
-                    label=f"initialize at {LEGACY_VERSIONS[0]}",
-                    expected="a result that names a version the server has",
-                    observed=said(reply),
-                    exchange=reply.exchange.id,
+                seen(
+                    f"initialize at {LEGACY_VERSIONS[0]}",
+                    reply,
+                    "a result that names a version the server has",
                 ),
-                Evidence(
-                    label=f"initialize at {version} (the contrast)",
-                    observed=said(contrast),
-                    exchange=contrast.exchange.id,
-                ),
-                facts=replace(facts, sdk_would="fail", sdk=sdk_guess(reply)),
+                seen(f"initialize at {version} (the contrast)", contrast),
+                facts=replace(facts, sdk_would="fail", sdk=sdk_guess(reply)) if facts is not None else None,
                 exchange=reply.exchange.id,
                 offered=LEGACY_VERSIONS[0],
                 works=version,

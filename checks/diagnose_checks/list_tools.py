@@ -10,8 +10,9 @@ from diagnose.context import Context
 from diagnose.step import Evidence, Fault, step
 from diagnose.wire.rpc import RpcReply
 from diagnose.wire.threads import in_daemon_thread
+from diagnose_checks.contrasts import answered
 from diagnose_checks.facts import InitFacts, Lost, SessionFacts, ToolFacts
-from diagnose_checks.rpc_faults import exchange_faults, said
+from diagnose_checks.rpc_faults import exchange_faults, seen
 from diagnose_checks.tool_findings import Found, judge_entries, page_findings, tool_findings
 from diagnose_checks.tool_pages import LIST_CODES, Pages, read_pages
 from diagnose_checks.tool_rules import Flaw, Profile, strict_name, tool_name
@@ -58,8 +59,8 @@ async def list_tools(ctx: Context, init: InitFacts, session: SessionFacts) -> To
         # The same page came twice: that its tools did as well is no fault of their names.
         found = [item for item in found if item.code != "TOOL005"]
     empty = offered and pages.fault is None and not any(pages.sizes)
-    if empty and not await _offers_else(ctx, init, session):
-        _warn_empty(ctx, first)
+    if empty:
+        await _judge_empty(ctx, init, session, first)
     _warn(ctx, pages, found, offered=offered)
     facts = _facts(pages, flaws, offered=offered)
     errors = sorted(
@@ -104,12 +105,7 @@ def _lost(lost: Lost) -> Fault:
 
 
 def _declared_but_missing(reply: RpcReply) -> Fault:
-    evidence = Evidence(
-        label="answer to tools/list",
-        expected="a page of tools, as the tools capability promises",
-        observed=said(reply),
-        exchange=reply.exchange.id,
-    )
+    evidence = seen("answer to tools/list", reply, "a page of tools, as the tools capability promises")
     return Fault("TOOL024", evidence, exchange=reply.exchange.id, error_message=reply.error_message)
 
 
@@ -137,28 +133,31 @@ def _warn(ctx: Context, pages: Pages, found: list[Found], *, offered: bool) -> N
 _ELSE = (("prompts", "prompts/list", "prompts"), ("resources", "resources/list", "resources"))
 
 
-async def _offers_else(ctx: Context, init: InitFacts, session: SessionFacts) -> bool:
-    """Whether a server without tools lists prompts or resources; the SDKs declare tools for every server."""
+async def _judge_empty(ctx: Context, init: InitFacts, session: SessionFacts, first: RpcReply) -> None:
+    """Warn, unless prompts or resources are listed instead: the SDKs declare tools for every server."""
+    unseen: list[str] = []
     for capability, method, member in _ELSE:
         if capability not in init.capabilities:
             continue
-        with exchange_faults(LIST_CODES, method, page=1):
-            reply = await session._channel.call(method, step=ctx.step_id)
-        if (reply.result or {}).get(member):
-            return True
-    return False
-
-
-def _warn_empty(ctx: Context, first: RpcReply) -> None:
+        reply = await answered(ctx, session._channel.call(method, step=ctx.step_id))
+        if reply is None:
+            unseen.append(method)
+        elif (reply.result or {}).get(member):
+            return
     exchange = first.exchange.id
-    seen = Evidence(
+    evidence = Evidence(
         label="tools/list",
         expected="at least one tool",
         observed="an empty array",
         where="/result/tools",
         exchange=exchange,
     )
-    ctx.warn("TOOL008", seen, exchange=exchange)
+    elsewhere = (
+        f"what else the server offers could not be seen ({' and '.join(unseen)} got no answer)"
+        if unseen
+        else "the server lists no prompts and no resources in their place"
+    )
+    ctx.warn("TOOL008", evidence, exchange=exchange, elsewhere=elsewhere)
 
 
 def _raise(ctx: Context, ended: Fault | None, errors: list[Found], facts: ToolFacts) -> None:

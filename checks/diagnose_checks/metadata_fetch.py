@@ -7,37 +7,23 @@ different people.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
-import httpx2
-
-from diagnose.connector.address import Origin, origin_of
-from diagnose.connector.credential import Applied
-from diagnose.context import Context
 from diagnose.records import record
 from diagnose.step import Evidence
-from diagnose.wire.dial import AddressRefused, Dialler, ProxyRefused
-from diagnose.wire.http_wire import Answer, ExchangeFailed, HttpWire
-from diagnose.wire.proxies import effective_proxy
-from diagnose.wire.reach import Reach
+from diagnose.wire.http_wire import Answer
 from diagnose.wire.rpc import MODERN_VERSION
 from diagnose.wire.strict_json import HostileJson, parse
-from diagnose.wire.transport import StagedTransport
-from diagnose.wire.trust import TrustStoreUnreadable, runtime_store
-from diagnose_checks.opening import user_agent
+from diagnose_checks.vetted_wires import Unanswered, VettedWires
 
-__all__ = ["EACH_URL", "Document", "Outcome", "Reader"]
-
-EACH_URL = 5.0
-"""Seconds for one URL, its redirects included."""
+__all__ = ["Document", "Outcome", "Reader"]
 
 _MOST_REDIRECTS = 5
-_MARGIN = 0.25  # what the check needs after its last request to say what it saw
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
+_HEADERS: Mapping[str, str] = {"Accept": "application/json", "MCP-Protocol-Version": MODERN_VERSION}
 
 Outcome = Literal["found", "absent", "not JSON", "server error", "unreachable", "no answer", "refused"]
 
@@ -73,15 +59,12 @@ class Document:
 class Reader:
     """Reads documents for one run: on the connector's own connection where the origin is the same."""
 
-    def __init__(self, ctx: Context, own_wire: HttpWire, reach: Reach) -> None:
-        self._ctx = ctx
-        self._own = own_wire
-        self._reach = reach
-        self._foreign: dict[str, HttpWire] = {}
+    def __init__(self, wires: VettedWires) -> None:
+        self.wires = wires
 
     async def get(self, url: str) -> Document:
         """Fetch ``url``. Nothing is raised for what a server does."""
-        seconds = max(min(EACH_URL, self._ctx.time_left() - _MARGIN), 0.05)
+        seconds = self.wires.seconds()
         hops: list[str] = []
         try:
             async with asyncio.timeout(seconds):
@@ -92,18 +75,15 @@ class Reader:
                 outcome="no answer",
                 detail=f"no complete answer within {seconds:.1f} s",
                 redirects=tuple(hops),
-                exchange=self._last_exchange(),
+                exchange=self.wires.last_exchange(),
             )
 
     async def _follow(self, url: str, hops: list[str]) -> Document:
         target = url
         while True:
-            why = self._reach.refuse_url(target)
-            if why is not None:
-                return self._refused(url, target, why, hops)
-            answer = await self._ask(url, target, hops)
-            if isinstance(answer, Document):
-                return answer
+            answer = await self.wires.ask("GET", target, headers=_HEADERS)
+            if isinstance(answer, Unanswered):
+                return _failed(url, target, answer, tuple(hops))
             location = answer.header("location")
             if answer.status not in _REDIRECTS or not location:
                 return _judged(url, answer, tuple(hops))
@@ -111,9 +91,9 @@ class Reader:
                 following = urljoin(target, location)
                 downgrade = urlsplit(target).scheme == "https" and urlsplit(following).scheme == "http"
             except ValueError:
-                return self._refused(url, location, "its redirect leads to no URL", hops)
+                return _refused(url, location, "its redirect leads to no URL", tuple(hops))
             if downgrade:
-                return self._refused(url, following, "the redirect goes from https to http", hops)
+                return _refused(url, following, "the redirect goes from https to http", tuple(hops))
             hops.append(following)
             if len(hops) > _MOST_REDIRECTS:
                 detail = f"more than {_MOST_REDIRECTS} redirects"
@@ -127,100 +107,27 @@ class Reader:
                 )
             target = following
 
-    async def _ask(self, url: str, target: str, hops: list[str]) -> Answer | Document:
-        headers = {"Accept": "application/json", "MCP-Protocol-Version": MODERN_VERSION}
-        try:
-            wire = self._wire(origin_of(target))
-            return await wire.fetch(
-                "GET",
-                target,
-                step=self._ctx.step_id,
-                headers=headers,
-                credential=False,
-                limit=self._ctx.options.limits.metadata,
-            )
-        except AddressRefused as problem:
-            self._note(str(problem))
-            return self._refused(url, target, str(problem), hops)
-        except httpx2.InvalidURL as problem:
-            return self._refused(url, target, f"it is no usable URL: {problem}", hops)
-        except (ProxyRefused, TrustStoreUnreadable) as problem:
-            self._note(str(problem))
-            proxied = isinstance(problem, ProxyRefused)
-            detail = f"the proxy refuses the connection: {problem}" if proxied else str(problem)
-            exchange = self._last_exchange()
-            return Document(
-                url=url, outcome="unreachable", detail=detail, redirects=tuple(hops), exchange=exchange
-            )
-        except ExchangeFailed as problem:
-            return _failed(url, problem, tuple(hops))
 
-    def _wire(self, origin: Origin) -> HttpWire:
-        if origin == self._ctx.origin:
-            return self._own
-        if origin.scheme not in self._foreign:
-            self._foreign[origin.scheme] = self._open(origin)
-        return self._foreign[origin.scheme]
-
-    def _open(self, origin: Origin) -> HttpWire:
-        ctx = self._ctx
-        # A client certificate is a credential too: it is for the connector's origin and for no other.
-        network = ctx.connector.network.model_copy(update={"client_certificate": None, "client_key": None})
-        store = runtime_store(network, ctx.environ) if origin.scheme == "https" else None
-        route = effective_proxy(origin, network, ctx.environ) if origin.scheme == "http" else None
-        forward: httpx2.Proxy | None = None
-        if route is not None:
-            login = (route.username, route.password or "") if route.username is not None else None
-            forward = httpx2.Proxy(str(route), auth=login)
-        dial = Dialler(
-            resolver=ctx.resolver,
-            network=network,
-            environ=ctx.environ,
-            store=store,
-            scheme=origin.scheme,
-            vet=self._reach.refuse_addresses,
-        )
-        context = store.context if store is not None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        wire = HttpWire(
-            StagedTransport(dial, context, forward_proxy=forward),
-            ctx.recorder,
-            authorize=lambda url: Applied(),
-            user_agent=user_agent(),
-            body_limit=ctx.options.limits.metadata,
-        )
-        ctx.closing.push_async_callback(wire.aclose)
-        return wire
-
-    def _refused(self, url: str, target: str, why: str, hops: list[str]) -> Document:
-        return Document(
-            url=url, outcome="refused", detail=f"not fetched: {why}", redirects=tuple(hops), asked=target
-        )
-
-    def _note(self, problem: str) -> None:
-        exchanges = self._ctx.recorder.of_step(self._ctx.step_id)
-        if exchanges and exchanges[-1].status is None:
-            exchanges[-1].error = problem
-
-    def _last_exchange(self) -> int | None:
-        exchanges = self._ctx.recorder.of_step(self._ctx.step_id)
-        return exchanges[-1].id if exchanges else None
+def _refused(url: str, target: str, why: str, hops: tuple[str, ...]) -> Document:
+    return Document(url=url, outcome="refused", detail=f"not fetched: {why}", redirects=hops, asked=target)
 
 
-def _failed(url: str, problem: ExchangeFailed, hops: tuple[str, ...]) -> Document:
-    exchange = problem.exchange
+def _failed(url: str, target: str, answer: Unanswered, hops: tuple[str, ...]) -> Document:
+    if answer.kind == "refused":
+        return _refused(url, target, answer.detail, hops)
     outcome: Outcome = "unreachable"
-    if exchange.status is not None and exchange.status != 200:
-        outcome = "server error" if exchange.status >= 500 or exchange.status == 429 else "absent"
-    elif exchange.status == 200:
+    if answer.status is not None and answer.status != 200:
+        outcome = "server error" if answer.status >= 500 or answer.status == 429 else "absent"
+    elif answer.status == 200:
         outcome = "not JSON"
-    status = f"HTTP {exchange.status}, " if exchange.status is not None else ""
+    status = f"HTTP {answer.status}, " if answer.status is not None else ""
     return Document(
         url=url,
         outcome=outcome,
-        detail=f"{status}{problem.detail}",
-        status=exchange.status,
+        detail=f"{status}{answer.detail}",
+        status=answer.status,
         redirects=hops,
-        exchange=exchange.id,
+        exchange=answer.exchange,
     )
 
 

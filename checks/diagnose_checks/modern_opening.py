@@ -10,6 +10,7 @@ from diagnose.context import Context
 from diagnose.records import record
 from diagnose.step import Evidence, Fault
 from diagnose.wire.rpc import LEGACY_VERSIONS, MODERN_VERSION, RpcChannel, RpcReply
+from diagnose_checks.contrasts import answered
 from diagnose_checks.discover_result import SERVER_INFO, Discovery
 from diagnose_checks.era import Move, Opening, Row, classify_opening, read_opening
 from diagnose_checks.facts import HttpFacts, InitFacts
@@ -23,8 +24,8 @@ from diagnose_checks.init_codes import (
     server_words,
 )
 from diagnose_checks.legacy_opening import agree_legacy, ask_initialize
-from diagnose_checks.opening import open_channel
-from diagnose_checks.rpc_faults import exchange_faults, fault_of, said, symptom, warn_oddities
+from diagnose_checks.opening import open_channel, say_first
+from diagnose_checks.rpc_faults import exchange_faults, fault_of, said, seen, symptom, warn_oddities
 
 __all__ = [
     "MOVES_OF_ANY_CARRIER",
@@ -36,6 +37,8 @@ __all__ = [
 ]
 
 _MIRRORED = ("MCP-Protocol-Version", "Mcp-Method")
+_FALLBACK_SHARE = 0.9
+"""Of the time left, what the fallback may take where the first answer is a fault already."""
 _DRAFT_NAMES = {-32001: -32020, -32003: -32021, -32004: -32022}
 
 
@@ -54,12 +57,7 @@ class Situation:
         return self.opening.reply
 
     def seen(self, expected: str | None = None) -> Evidence:
-        return Evidence(
-            label="answer to server/discover",
-            expected=expected,
-            observed=said(self.reply),
-            exchange=self.reply.exchange.id,
-        )
+        return seen("answer to server/discover", self.reply, expected)
 
 
 async def decide_era(ctx: Context, http: HttpFacts, reply: RpcReply) -> InitFacts:
@@ -87,13 +85,7 @@ def warn_draft(ctx: Context, opening: Opening) -> None:
     reply = opening.reply
     ctx.warn(
         "INIT025",
-        Evidence(
-            label="error code of server/discover",
-            expected=str(_DRAFT_NAMES[draft]),
-            observed=said(reply),
-            where="/error/code",
-            exchange=reply.exchange.id,
-        ),
+        seen("error code of server/discover", reply, str(_DRAFT_NAMES[draft]), where="/error/code"),
         where="/error/code",
         exchange=reply.exchange.id,
         draft=draft,
@@ -192,14 +184,7 @@ def _disjoint(at: Situation, theirs: tuple[str, ...], *more: Evidence) -> Fault:
 
 async def _header_mismatch(at: Situation) -> InitFacts:
     sent = dict(at.reply.exchange.request_headers)
-    with exchange_faults(INIT_CODES, "server/discover"):
-        bare = await at.channel.call("server/discover", step=at.ctx.step_id, without=_MIRRORED)
-    # The same refusal without the headers: then the server has not seen them in the first request either.
-    same = (bare.status, bare.error_code, bare.error_message) == (
-        at.reply.status,
-        at.reply.error_code,
-        at.reply.error_message,
-    )
+    bare = await answered(at.ctx, at.channel.call("server/discover", step=at.ctx.step_id, without=_MIRRORED))
     raise Fault(
         "INIT012",
         at.seen("a DiscoverResult: headers and body agree"),
@@ -208,18 +193,23 @@ async def _header_mismatch(at: Situation) -> InitFacts:
             observed="\n".join(f"{name}: {sent[name]}" for name in _MIRRORED if name in sent),
             exchange=at.reply.exchange.id,
         ),
-        Evidence(
-            label="the same request without these headers (the contrast)",
-            observed=said(bare),
-            exchange=bare.exchange.id,
-        ),
+        seen("the same request without these headers (the contrast)", bare),
         confidence="likely",
         exchange=at.reply.exchange.id,
         message=at.reply.error_message,
-        reading="the answer is the same when the headers are not sent at all, so they are lost on the way"
-        if same
-        else "without the headers the answer differs: they arrive changed, or the server compares wrongly",
+        reading=_mismatch_reading(at.reply, bare),
     )
+
+
+def _mismatch_reading(reply: RpcReply, bare: RpcReply | None) -> str:
+    """What the request without the mirrored headers shows about them."""
+    if bare is None:
+        return "it got no answer, so whether the headers are lost or changed on the way could not be seen"
+    # The same refusal without the headers: then the server has not seen them in the first request either.
+    theirs, ours = ((one.status, one.error_code, one.error_message) for one in (reply, bare))
+    if theirs == ours:
+        return "the answer is the same when the headers are not sent at all, so they are lost on the way"
+    return "without the headers the answer differs: they arrive changed, or the server compares wrongly"
 
 
 async def _missing_capability(at: Situation) -> InitFacts:
@@ -239,13 +229,19 @@ async def _initialize(at: Situation) -> InitFacts:
     channel = open_channel(at.ctx, at.http._http, at.http._url, modern=False)
     observed = symptom(at.reply)
     broken = observed is not None and observed.kind not in ("jsonrpc-error", "http-error")
-    reply = await ask_initialize(at.ctx, channel)
+    if observed is not None and broken:
+        answer = await answered(at.ctx, say_first(channel, step=at.ctx.step_id), share=_FALLBACK_SHARE)
+        if answer is None:
+            raise fault_of(at.reply, observed, INIT_CODES, seen("answer to initialize", None))
+        reply = answer
+    else:
+        reply = await ask_initialize(at.ctx, channel)
     try:
         facts = await agree_legacy(at.ctx, at.http, channel, reply)
     except Fault as problem:
         if problem.facts is not None or problem.finding.code not in ("INIT004", "INIT018", "INIT009"):
             raise
-        refused = Evidence(label="answer to initialize", observed=said(reply), exchange=reply.exchange.id)
+        refused = seen("answer to initialize", reply)
         # The first error stays the first: what the older era says of the same server explains nothing.
         if observed is not None and broken:
             raise fault_of(at.reply, observed, INIT_CODES, refused) from problem
@@ -281,29 +277,31 @@ async def _pinned(at: Situation) -> InitFacts:
         return without_discover(at, listed, None, sdk_would="modern")
     assert at.http is not None, "other carriers have their own contrast"
     channel = open_channel(at.ctx, at.http._http, at.http._url, modern=False)
-    contrast = await ask_initialize(at.ctx, channel)
-    await let_go(at.ctx, channel, contrast)
-    works = symptom(contrast) is None
+    contrast = await answered(at.ctx, say_first(channel, step=at.ctx.step_id))
+    if contrast is not None:
+        await let_go(at.ctx, channel, contrast)
+    works = contrast is not None and symptom(contrast) is None
+    theirs = (contrast.result if contrast is not None else None) or {}
     observed = symptom(at.reply)
     if not works and observed is not None:
         raise fault_of(at.reply, observed, INIT_CODES)
     raise Fault(
         "INIT011",
         at.seen("a DiscoverResult that lists " + MODERN_VERSION),
-        Evidence(label="initialize (the contrast)", observed=said(contrast), exchange=contrast.exchange.id),
+        seen("initialize (the contrast)", contrast),
         confidence="certain" if works else "likely",
         exchange=at.reply.exchange.id,
         refusal=said(at.reply),
-        theirs=str((contrast.result or {}).get("protocolVersion", "an older version")),
+        theirs=str(theirs.get("protocolVersion", "an older version")),
     )
 
 
 async def list_without_discover(at: Situation) -> RpcReply | None:
     """The answer to a modern tools/list where it proves the modern era, else None."""
-    with exchange_faults(INIT_CODES, "tools/list"):
-        listed = await at.channel.call("tools/list", step=at.ctx.step_id)
-    modern = symptom(listed) is None and bool({"resultType", "cacheScope"} & set(listed.result or {}))
-    return listed if modern else None
+    listed = await answered(at.ctx, at.channel.call("tools/list", step=at.ctx.step_id))
+    if listed is None or symptom(listed) is not None:
+        return None
+    return listed if {"resultType", "cacheScope"} & set(listed.result or {}) else None
 
 
 def without_discover(
@@ -313,11 +311,7 @@ def without_discover(
         "INIT017",
         at.seen("a DiscoverResult"),
         *((refused,) if refused is not None else ()),
-        Evidence(
-            label=f"tools/list at {MODERN_VERSION} (the contrast)",
-            observed=said(listed),
-            exchange=listed.exchange.id,
-        ),
+        seen(f"tools/list at {MODERN_VERSION} (the contrast)", listed),
         exchange=at.reply.exchange.id,
         refusal=said(at.reply),
     )

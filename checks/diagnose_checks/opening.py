@@ -10,7 +10,7 @@ from diagnose.context import Context
 from diagnose.version import VERSION
 from diagnose.wire.dial import Dialler
 from diagnose.wire.http_wire import HttpWire
-from diagnose.wire.rpc import LEGACY_VERSIONS, MODERN_VERSION, RpcReply, StreamableChannel
+from diagnose.wire.rpc import LEGACY_VERSIONS, MODERN_VERSION, RpcChannel, RpcReply, StreamableChannel
 from diagnose.wire.transport import StagedTransport
 from diagnose_checks.facts import TlsFacts
 from diagnose_checks.first_words import initialize_params
@@ -82,7 +82,7 @@ def open_channel(ctx: Context, wire: HttpWire, url: str, *, modern: bool) -> Str
     )
 
 
-async def say_first(channel: StreamableChannel, *, step: str) -> RpcReply:
+async def say_first(channel: RpcChannel, *, step: str) -> RpcReply:
     """``server/discover`` on a modern channel, ``initialize`` on a legacy one. Raises ExchangeFailed."""
     if channel.era == "modern":
         return await channel.call("server/discover", step=step)

@@ -12,12 +12,13 @@ import httpcore2
 from diagnose.context import Context
 from diagnose.step import Evidence, Fault
 from diagnose.wire.dial import ProxyAnswer, ProxyRefused, addresses_of, open_tunnel, proxy_authorization
+from diagnose.wire.http_wire import ExchangeFailed
 from diagnose.wire.proxies import ProxyRoute
 from diagnose.wire.resolver import ResolutionFailed
 from diagnose.wire.sockets import ConnectFailed, WireStream, connect_first
 from diagnose_checks.routes import dialled_host, to_proxy, within
 
-__all__ = ["open_through", "proxy_refusal", "proxy_unreachable", "refusal_code"]
+__all__ = ["next_tunnel_refused", "open_through", "proxy_refusal", "proxy_unreachable", "refusal_code"]
 
 _MEANING: Mapping[int, str] = {
     400: "it does not take this request; an address that is no proxy answers so, too",
@@ -57,10 +58,7 @@ async def open_through(ctx: Context, stream: WireStream, proxy: ProxyRoute) -> W
     try:
         return await open_tunnel(stream, host, port, proxy)
     except ProxyRefused as problem:
-        raise _refused(ctx, proxy, problem) from problem
-    except (httpcore2.NetworkError, OSError) as problem:
-        reset = ProxyRefused(f"the proxy broke the connection ({problem or 'reset'})")
-        raise _refused(ctx, proxy, reset) from problem
+        raise _refused(problem) from problem
 
 
 def _silent(ctx: Context, proxy: ProxyRoute) -> Fault:
@@ -72,15 +70,39 @@ def _silent(ctx: Context, proxy: ProxyRoute) -> Fault:
     return Fault("TCP016", evidence, proxy=proxy, setting=proxy.source)
 
 
-def _refused(ctx: Context, proxy: ProxyRoute, problem: ProxyRefused) -> Fault:
-    answer = problem.answer
-    label = f"answer of {proxy} to CONNECT {ctx.origin.host}:{ctx.origin.port}"
+def _refused(problem: ProxyRefused) -> Fault:
+    answer, proxy, evidence = problem.answer, problem.route, _answer_to_connect(problem)
     if answer is None:
-        evidence = Evidence(label=label, expected="an HTTP answer with status 200", observed=str(problem))
         return Fault("TCP014", evidence, proxy=proxy, setting=proxy.source, reason=str(problem))
-    observed = "\n".join(filter(None, (f"{answer.status} {answer.reason}", answer.body[:_LARGEST_EXCERPT])))
-    evidence = Evidence(label=label, expected="200", observed=observed)
     return _answered(proxy, answer.status, answer.reason, answer.header("proxy-authenticate"), evidence)
+
+
+def _answer_to_connect(problem: ProxyRefused) -> Evidence:
+    answer = problem.answer
+    label = f"answer of {problem.route} to CONNECT {problem.target}"
+    if answer is None:
+        return Evidence(label=label, expected="an HTTP answer with status 200", observed=str(problem))
+    observed = "\n".join(filter(None, (f"{answer.status} {answer.reason}", answer.body[:_LARGEST_EXCERPT])))
+    return Evidence(label=label, expected="200", observed=observed)
+
+
+def next_tunnel_refused(failure: ExchangeFailed) -> Fault:
+    """The proxy let the run's first tunnel through and not a further one; the fault belongs to step tcp."""
+    problem = failure.__cause__
+    assert isinstance(problem, ProxyRefused), "an exchange of kind proxy failed for its refusal"
+    evidence = _answer_to_connect(problem)
+    first = Evidence(label="CONNECT for the connection before it, of step tcp", observed="200")
+    return Fault(
+        "TCP017",
+        evidence,
+        first,
+        step="tcp",
+        exchange=failure.exchange.id,
+        proxy=problem.route,
+        setting=problem.route.source,
+        answer=str(problem),
+        meaning=_MEANING.get(problem.answer.status, "it refuses") if problem.answer else "no answer in HTTP",
+    )
 
 
 def _answered(

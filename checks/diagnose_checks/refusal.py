@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diagnose.connector import OAuth2Credential
 from diagnose.context import Context
 from diagnose.records import record
-from diagnose.step import Evidence
+from diagnose.step import Evidence, Finding
 from diagnose.wire.recorder import Recorded
 from diagnose.wire.rpc import RpcReply
 from diagnose.wire.strict_json import HostileJson, parse
@@ -19,6 +20,10 @@ from diagnose_checks.challenge import Challenges
 from diagnose_checks.claims import TokenReading, read_token
 from diagnose_checks.facts import AuthFacts, HttpFacts
 from diagnose_checks.presented import Presented
+from diagnose_checks.scope_lists import scopes_in
+
+if TYPE_CHECKING:
+    from diagnose.oauth.record import StoredLogin
 
 __all__ = ["Clock", "Refusal", "clock_of", "refusal_of"]
 
@@ -51,7 +56,11 @@ class Clock:
 
 @record
 class Refusal:
-    """The refused request and what is known of its credential. ``words`` are the server's own reasons."""
+    """The refused request and what is known of its credential. ``words`` are the server's own reasons.
+
+    ``resource`` is the name that the protected resource metadata gives, ``login`` the stored login whose
+    tokens the credential has.
+    """
 
     url: str
     status: int
@@ -66,10 +75,34 @@ class Refusal:
     has_refresh_token: bool
     kept: str
     exchange: Recorded
+    client_id: str | None = None
+    has_certificate: bool = False
+    resource_metadata: Mapping[str, Any] = field(default_factory=dict)
+    scopes_known: tuple[str, ...] | None = None
+    """The scopes that the authorization server lists."""
+    login: StoredLogin | None = None
 
     def says(self, *words: str) -> bool:
         """Whether the server's own reason holds one of these words."""
         return any(word in self.words.lower() for word in words)
+
+    def finding(
+        self,
+        code: str,
+        *more: Evidence,
+        confidence: str | None = None,
+        actor: str | None = None,
+        **args: object,
+    ) -> Finding:
+        """A finding of this refusal: its own evidence comes first, and templates may name what it said."""
+        return Finding(
+            code=code,
+            args={"said": self.said, "kept": self.kept, **args},
+            evidence=(*self.evidence, *more),
+            confidence=confidence,
+            actor=actor,
+            exchange=self.exchange.id,
+        )
 
     @property
     def said(self) -> str:
@@ -127,6 +160,11 @@ def refusal_of(ctx: Context, http: HttpFacts, auth: AuthFacts, shown: Presented)
         has_refresh_token=oauth is not None and oauth.refresh_token is not None,
         kept=str(credential.describe().get("source", "the connector's definition")),
         exchange=http._opening.exchange,
+        client_id=oauth.client_id if oauth else None,
+        has_certificate=ctx.connector.network.client_certificate is not None,
+        resource_metadata=auth._resource_metadata or {},
+        scopes_known=scopes_in(auth._server_metadata or {}),
+        login=ctx.login if oauth else None,
     )
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from diagnose.context import Context
 from diagnose.step import Evidence
-from diagnose.wire.http_wire import ExchangeFailed
 from diagnose.wire.rpc import RpcChannel, RpcReply
+from diagnose_checks.contrasts import answered
 from diagnose_checks.init_codes import FRESH_CONNECTION
 from diagnose_checks.rpc_faults import said
 from diagnose_checks.session_refusals import session_refusal
@@ -26,11 +26,8 @@ _OF_ONE_ANSWER = frozenset(
 
 
 async def ask_again(ctx: Context, channel: RpcChannel, method: str) -> RpcReply | None:
-    """The same request once more, its connection closed afterwards; None where the exchange failed."""
-    try:
-        return await channel.call(method, step=ctx.step_id, extra_headers=FRESH_CONNECTION)
-    except ExchangeFailed:
-        return None
+    """The same request once more, its connection closed afterwards; None where it got no answer."""
+    return await answered(ctx, channel.call(method, step=ctx.step_id, extra_headers=FRESH_CONNECTION))
 
 
 async def repeat(ctx: Context, channel: RpcChannel, method: str, times: int = REPEATS) -> list[RpcReply]:

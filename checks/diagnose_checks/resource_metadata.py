@@ -11,6 +11,7 @@ from diagnose.step import Evidence, Finding
 from diagnose_checks.challenge import Challenges
 from diagnose_checks.difference import difference
 from diagnose_checks.discovery_urls import canonical, resource_metadata_urls
+from diagnose_checks.endpoint_urls import judge_other_urls
 from diagnose_checks.metadata_fetch import Document, Reader
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "find_resource_metadata",
     "is_absolute",
     "judge_resource",
+    "observed_in",
     "servers_of",
 ]
 
@@ -137,7 +139,7 @@ def judge_resource(document: Document, endpoint: str) -> list[Finding]:
                 exchange=document.exchange,
             )
         ]
-    return _resource(document, endpoint)
+    return [*_resource(document, endpoint), *judge_other_urls(document, "protected resource metadata")]
 
 
 def _member(document: Document, pointer: str, expected: str, observed: str) -> Evidence:
@@ -149,13 +151,13 @@ def _member(document: Document, pointer: str, expected: str, observed: str) -> E
 def _broken_member(value: Mapping[str, Any]) -> tuple[str, str, str] | None:
     resource = value.get("resource")
     if not isinstance(resource, str) or not resource:
-        return "/resource", "the URL of the MCP endpoint (REQUIRED)", _observed(value, "resource")
+        return "/resource", "the URL of the MCP endpoint (REQUIRED)", observed_in(value, "resource")
     listed = value.get("authorization_servers")
     if not isinstance(listed, list) or not listed:
         return (
             "/authorization_servers",
             "an array with at least one issuer URL",
-            _observed(value, "authorization_servers"),
+            observed_in(value, "authorization_servers"),
         )
     for index, issuer in enumerate(listed):
         if not isinstance(issuer, str) or not is_absolute(issuer):
@@ -163,7 +165,8 @@ def _broken_member(value: Mapping[str, Any]) -> tuple[str, str, str] | None:
     return None
 
 
-def _observed(value: Mapping[str, Any], name: str) -> str:
+def observed_in(value: Mapping[str, Any], name: str) -> str:
+    """A member of a document as it is written there, or the word that it is absent."""
     return repr(value[name])[:200] if name in value else "absent"
 
 
@@ -206,4 +209,6 @@ def _is_parent(resource: str, endpoint: str) -> bool:
         return False
     if (parent.scheme, parent.netloc) != (child.scheme, child.netloc) or parent.query:
         return False
+    if child.query and parent.path == child.path:
+        return True  # the SDKs compare origin and path, and leave the query out
     return child.path.startswith(parent.path.rstrip("/") + "/")

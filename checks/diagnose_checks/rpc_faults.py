@@ -15,6 +15,7 @@ from diagnose.records import record
 from diagnose.step import Evidence, Facts, Fault
 from diagnose.wire.http_wire import ExchangeFailed
 from diagnose.wire.rpc import ProblemKind, RpcReply
+from diagnose_checks.proxy_contrasts import next_tunnel_refused
 
 __all__ = [
     "Codes",
@@ -25,6 +26,7 @@ __all__ = [
     "judge_reply",
     "oddities",
     "said",
+    "seen",
     "symptom",
     "warn_oddities",
 ]
@@ -88,13 +90,26 @@ def said(reply: RpcReply, *, limit: int = 300) -> str:
     return f"HTTP {reply.status}{kind}, {rest}"
 
 
+def seen(
+    label: str, reply: RpcReply | None, expected: str | None = None, *, where: str | None = None
+) -> Evidence:
+    """An answer as evidence; None is a contrast that got none."""
+    return Evidence(
+        label=label,
+        expected=expected,
+        observed=said(reply) if reply is not None else "no answer, which proves nothing",
+        where=where,
+        exchange=reply.exchange.id if reply is not None else None,
+    )
+
+
 def symptom(reply: RpcReply) -> Observed | None:
     """What makes a reply unusable, or None for one with a result. The first that applies decides."""
     found = _decisive(reply)
     if found is None:
         return None
     kind, detail, expected = found
-    return Observed(kind=kind, detail=detail, evidence=(_evidence(reply, expected),))
+    return Observed(kind=kind, detail=detail, evidence=(seen(f"answer to {reply.method}", reply, expected),))
 
 
 def _decisive(reply: RpcReply) -> tuple[Symptom, str, str] | None:
@@ -118,12 +133,6 @@ def _decisive(reply: RpcReply) -> tuple[Symptom, str, str] | None:
         "content-type",
         f"Content-Type: {reply.content_type or 'none'}",
         "application/json or text/event-stream",
-    )
-
-
-def _evidence(reply: RpcReply, expected: str) -> Evidence:
-    return Evidence(
-        label=f"answer to {reply.method}", expected=expected, observed=said(reply), exchange=reply.exchange.id
     )
 
 
@@ -247,6 +256,8 @@ def exchange_faults(
     try:
         yield
     except ExchangeFailed as problem:
+        if problem.kind == "proxy":
+            raise next_tunnel_refused(problem) from problem
         exchange = problem.exchange
         lost = Evidence(
             label=f"answer to {method}",

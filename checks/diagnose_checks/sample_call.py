@@ -11,12 +11,14 @@ from diagnose.step import Evidence, Fault, step
 from diagnose.wire.http_wire import ExchangeFailed
 from diagnose.wire.recorder import Recorded
 from diagnose.wire.rpc import RpcReply
+from diagnose.wire.stdio_channel import StdioChannel
 from diagnose_checks.arguments import mirrored_headers
 from diagnose_checks.call_answer import CALL_CODES, judge_call, judge_probe, waits_for_client
 from diagnose_checks.call_result import content_types, estimated_tokens
 from diagnose_checks.facts import CallFacts, InitFacts, SessionFacts, ToolFacts
 from diagnose_checks.rpc_faults import exchange_faults
 from diagnose_checks.sample_plan import NoCall, Plan, plan_call
+from diagnose_checks.stdio_ends import blocked_child
 from diagnose_checks.structured import judge_structured
 
 __all__ = ["sample_call"]
@@ -41,7 +43,7 @@ def _patience(ctx: Context) -> float:
     gives=CallFacts,
     needs=(InitFacts, SessionFacts),
     wants=(ToolFacts,),
-    codes=("CALL",),
+    codes=("CALL", "STDIO"),
     on_timeout=_timed_out,
     deadline=_patience,
 )
@@ -59,6 +61,9 @@ async def sample_call(
         arguments=None if plan.is_probe else plan.arguments,
         refused=plan.refused or None,
     )
+    if isinstance(session._channel, StdioChannel):
+        channel = session._channel
+        ctx.if_late(lambda: blocked_child(ctx, channel, plan.name, facts))
     reply = await _call(ctx, session, plan, facts)
     if reply is None:
         return replace(facts, note="the answer was larger than what is read")

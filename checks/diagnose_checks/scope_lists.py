@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from diagnose.step import Evidence, Finding
 from diagnose_checks.challenge import Challenges
+from diagnose_checks.identity_providers import recognised
 from diagnose_checks.metadata_fetch import Document
 
 __all__ = ["judge_scopes", "requested_scopes", "scopes_in"]
 
 _OFFLINE = "offline_access"
+_ENTRA = "Microsoft Entra ID"
 _SCOPES = "scopes_supported"
 _MOST, _LONGEST = 500, 200
+# OpenID Connect Core 5.1 and 5.4, and what Auth0 adds: a list of these alone is about identities, and says
+# nothing about the scopes of an API.
+_IDENTITY = frozenset(
+    (
+        *("openid", "profile", "email", "phone", "address", "offline_access", "offline", "name"),
+        *("given_name", "family_name", "middle_name", "nickname", "picture", "email_verified"),
+        *("phone_number", "created_at", "identities", "groups", "roles", "aws.cognito.signin.user.admin"),
+    )
+)
+_GRAPH_SCOPE = re.compile(r"[A-Z][A-Za-z-]*\.[A-Z]")
+"""Scopes of Microsoft Graph, such as Mail.Read, are rightly written without a prefix."""
 
 
 def scopes_in(value: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -44,6 +58,7 @@ def judge_scopes(challenges: Challenges, resource: Document | None, server: Docu
     """Scopes that would be refused, that should not be asked for, or that nobody asks for."""
     asked, source = requested_scopes(challenges, resource.value if resource else {})
     known = scopes_in(server.value)
+    known = None if known is not None and known and set(known) <= _IDENTITY else known
     found: list[Finding] = []
     if asked is None:
         return _nobody_asks(known, server) if known else []
@@ -52,14 +67,17 @@ def judge_scopes(challenges: Challenges, resource: Document | None, server: Docu
     where = resource.url if resource is not None and from_list else "WWW-Authenticate, scope"
     observed = " ".join(asked)
     if unknown:
-        offered = " ".join(known or ()) or "none"
-        args = {"scopes": " ".join(unknown), "source": source, "known": offered}
-        found.append(_finding("AUTH017", args, expected=offered, observed=observed, where=where))
+        shown = " ".join(known or ()) or "none"
+        args = {"scopes": " ".join(unknown), "source": source, "known": shown}
+        found.append(_finding("AUTH017", args, expected=shown, observed=observed, where=where))
     if _OFFLINE in asked:
-        listed = known is None or _OFFLINE in known
+        offered = scopes_in(server.value)
+        listed = offered is None or _OFFLINE in offered
         args = {"source": source, "offered": "offers it" if listed else "does not list it"}
         found.append(_finding("AUTH018", args, expected=f"no {_OFFLINE}", observed=observed, where=where))
-    return found + (_entra(resource, server, asked) if resource is not None else [])
+    if resource is not None:
+        found += _entra(resource, server, asked)
+    return found + _graph(server, asked, where)
 
 
 def _nobody_asks(known: tuple[str, ...], server: Document) -> list[Finding]:
@@ -80,6 +98,23 @@ def _entra(resource: Document, server: Document, asked: tuple[str, ...]) -> list
     args = {"resource": identifier, "scopes": " ".join(named), "issuer": issuer}
     expected = f"the application ID URI of the scopes: {named[0].rpartition('/')[0]}"
     return [_finding("AUTH024", args, expected=expected, observed=identifier, where=resource.url)]
+
+
+def _graph(server: Document, asked: tuple[str, ...], where: str) -> list[Finding]:
+    """Entra (AADSTS650053): a scope without the prefix of its API is looked up in Microsoft Graph."""
+    provider = recognised(server.value)
+    if provider is None or provider.name != _ENTRA:
+        return []
+    bare = [
+        scope
+        for scope in asked
+        if "/" not in scope and scope not in _IDENTITY and not _GRAPH_SCOPE.match(scope)
+    ]
+    if not bare:
+        return []
+    args = {"scopes": " ".join(bare), "issuer": str(server.value.get("issuer", ""))}
+    expected = f"api://APPLICATION-ID/{bare[0]}"
+    return [_finding("AUTH026", args, expected=expected, observed=" ".join(bare), where=where)]
 
 
 def _finding(code: str, args: Mapping[str, object], *, expected: str, observed: str, where: str) -> Finding:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import urlsplit
 
-from diagnose.connector.address import Origin, origin_of
+from diagnose.connector.address import Origin
 from diagnose.step import Evidence, Finding
-from diagnose.wire.reach import address_kind
+from diagnose.wire.reach import Reach
 from diagnose_checks.difference import difference
 from diagnose_checks.discovery_urls import server_metadata_urls
+from diagnose_checks.endpoint_urls import judge_endpoints, judge_other_urls, needed
 from diagnose_checks.metadata_fetch import Document, Reader
 from diagnose_checks.resource_metadata import fault_of
 
@@ -61,13 +60,14 @@ def server_earlier_faults(asked: tuple[Document, ...]) -> list[Finding]:
     return [fault_of("AUTH010", broken, asked, document=_DOCUMENT, severity="warning")] if broken else []
 
 
-def judge_server(document: Document, issuer: str | None, own: Origin, *, loopback: bool) -> list[Finding]:
+def judge_server(document: Document, issuer: str | None, own: Origin, reach: Reach) -> list[Finding]:
     """What is wrong with a document that was found; ``issuer`` None leaves the identity out (2025-03-26)."""
     found: list[Finding] = []
     if issuer is not None:
         found += _identity(document, issuer)
-    found += _endpoints(document, own, loopback=loopback)
+    found += judge_endpoints(document, own, reach)
     found += _pkce(document)
+    found += judge_other_urls(document, _DOCUMENT)
     return found
 
 
@@ -100,72 +100,10 @@ def _identity(document: Document, issuer: str) -> list[Finding]:
     ]
 
 
-def _endpoints(document: Document, own: Origin, *, loopback: bool) -> list[Finding]:
-    for name in ("authorization_endpoint", "token_endpoint", "registration_endpoint"):
-        if name not in document.value and not _needed(name, document.value):
-            continue
-        why = _unusable(document.value.get(name), own, document, loopback=loopback)
-        if why is None:
-            continue
-        observed = repr(document.value[name])[:300] if name in document.value else "absent"
-        evidence = Evidence(
-            label=f"/{name}",
-            expected="an absolute https URL",
-            observed=observed,
-            where=document.url,
-            exchange=document.exchange,
-        )
-        return [
-            Finding(
-                code="AUTH014",
-                args={"name": name, "value": observed, "why": why, "document_url": document.url},
-                evidence=(evidence,),
-                where=f"{document.url}#/{name}",
-                exchange=document.exchange,
-            )
-        ]
-    return []
-
-
-def _needed(name: str, value: Mapping[str, Any]) -> bool:
-    # RFC 8414 2: without grant_types_supported the authorization code grant is offered.
-    grants = value.get("grant_types_supported")
-    by_code = not isinstance(grants, list) or "authorization_code" in grants
-    return name == "token_endpoint" or (name == "authorization_endpoint" and by_code)
-
-
-def _unusable(value: object, own: Origin, document: Document, *, loopback: bool) -> str | None:
-    if not isinstance(value, str) or not value:
-        return "it is absent" if value is None else "it is no text"
-    try:
-        origin, parts = origin_of(value), urlsplit(value)
-    except ValueError:
-        return "it is no absolute http(s) URL"
-    if parts.fragment:
-        return "it has a fragment (RFC 6749 3.1)"
-    if parts.username is not None or parts.password is not None:
-        return "it holds a user name or a password"
-    if origin.scheme == "https":
-        return None
-    # Plain http is for development: the connector on loopback, the endpoint there too or where we just were.
-    if loopback and (origin in (own, origin_of(document.url)) or _is_loopback(origin.host)):
-        return None
-    return "it is plain http"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return address_kind(host) == "loopback"
-    except ValueError:
-        return False
-
-
 def _pkce(document: Document) -> list[Finding]:
     """MCP authorization, security considerations: a client must refuse where S256 is not advertised."""
     methods = document.value.get("code_challenge_methods_supported")
-    by_code = _needed("authorization_endpoint", document.value)
+    by_code = needed("authorization_endpoint", document.value)
     if (isinstance(methods, list) and "S256" in methods) or not by_code:
         return []
     observed = "absent" if methods is None else repr(methods)[:200]

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from diagnose.context import Context
 from diagnose.step import Evidence, Fault
-from diagnose.wire.http_wire import ExchangeFailed
 from diagnose.wire.rpc import RpcReply, StreamableChannel
+from diagnose_checks.contrasts import answered
 from diagnose_checks.facts import InitFacts
 from diagnose_checks.init_codes import let_go
-from diagnose_checks.opening import initialize_params
+from diagnose_checks.opening import say_first
 from diagnose_checks.replicas import answers, instances, repeat, tally
-from diagnose_checks.rpc_faults import said, symptom
+from diagnose_checks.rpc_faults import said, seen, symptom
 from diagnose_checks.session_refusals import Refusal, session_refusal
 
 __all__ = ["prove_refusal", "replicas_fault"]
@@ -57,9 +57,8 @@ async def _known_to_ping(ctx: Context, init: InitFacts) -> bool:
 
     A JSON-RPC error about ping itself serves as well: whoever dispatches it knows the session.
     """
-    try:
-        reply = await init._channel.call("ping", step=ctx.step_id)
-    except ExchangeFailed:
+    reply = await answered(ctx, init._channel.call("ping", step=ctx.step_id))
+    if reply is None:
         return False
     return symptom(reply) is None or (reply.error_code == _METHOD_NOT_FOUND and not reply.refused)
 
@@ -96,12 +95,7 @@ def replicas_fault(init: InitFacts, method: str, replies: Sequence[RpcReply]) ->
 def _credential(reply: RpcReply, method: str) -> Fault:
     return Fault(
         "SESS011",
-        Evidence(
-            label=f"answer to {method}",
-            expected="an answer: the same credential opened the connection",
-            observed=said(reply),
-            exchange=reply.exchange.id,
-        ),
+        seen(f"answer to {method}", reply, "an answer: the same credential opened the connection"),
         exchange=reply.exchange.id,
         method=method,
         status=reply.status,
@@ -109,29 +103,22 @@ def _credential(reply: RpcReply, method: str) -> Fault:
     )
 
 
-def _refused(reply: RpcReply, method: str, expected: str) -> Evidence:
-    return Evidence(
-        label=f"answer to {method}", expected=expected, observed=said(reply), exchange=reply.exchange.id
-    )
-
-
 async def _prove_version_header(ctx: Context, init: InitFacts, method: str, reply: RpcReply) -> None:
     if init.era == "modern":
         return
-    try:
-        contrast = await init._channel.call(method, step=ctx.step_id, without=("MCP-Protocol-Version",))
-    except ExchangeFailed:
-        return
-    if session_refusal(contrast) is not None:
+    contrast = await answered(
+        ctx, init._channel.call(method, step=ctx.step_id, without=("MCP-Protocol-Version",))
+    )
+    if contrast is None or session_refusal(contrast) is not None:
         return
     raise Fault(
         "SESS012",
-        _refused(reply, method, f"the version {init.protocol_version} that the server itself agreed on"),
-        Evidence(
-            label="the same request without MCP-Protocol-Version (the contrast)",
-            observed=said(contrast),
-            exchange=contrast.exchange.id,
+        seen(
+            f"answer to {method}",
+            reply,
+            f"the version {init.protocol_version} that the server itself agreed on",
         ),
+        seen("the same request without MCP-Protocol-Version (the contrast)", contrast),
         exchange=reply.exchange.id,
         method=method,
         version=init.protocol_version,
@@ -144,17 +131,11 @@ async def _state_required(ctx: Context, init: InitFacts, method: str, reply: Rpc
     more: tuple[Evidence, ...] = ()
     if minted is not None:
         echo = {"Mcp-Session-Id": minted}
-        contrast = await init._channel.call(method, step=ctx.step_id, extra_headers=echo)
-        more = (
-            Evidence(
-                label="the same request with the minted Mcp-Session-Id (the contrast)",
-                observed=said(contrast),
-                exchange=contrast.exchange.id,
-            ),
-        )
+        contrast = await answered(ctx, init._channel.call(method, step=ctx.step_id, extra_headers=echo))
+        more = (seen("the same request with the minted Mcp-Session-Id (the contrast)", contrast),)
     return Fault(
         "SESS008",
-        _refused(reply, method, "an answer: every modern request stands alone"),
+        seen(f"answer to {method}", reply, "an answer: every modern request stands alone"),
         *more,
         exchange=reply.exchange.id,
         method=method,
@@ -165,36 +146,28 @@ async def _state_required(ctx: Context, init: InitFacts, method: str, reply: Rpc
 async def _not_initialized(ctx: Context, init: InitFacts, method: str, reply: RpcReply) -> Fault:
     """Was the announcement lost, or does the server forget every request?"""
     channel = init._channel
-    announced = await channel.notify("notifications/initialized", step=ctx.step_id)
-    again = await channel.call(method, step=ctx.step_id)
-    helped = session_refusal(again) is None
+    announced = await answered(ctx, channel.notify("notifications/initialized", step=ctx.step_id))
+    again = await answered(ctx, channel.call(method, step=ctx.step_id))
+    helped = again is not None and session_refusal(again) is None
     first = init._announced[0] if init._announced else None
     refused = first is not None and first.refused
     evidence = [
-        _refused(reply, method, "an answer: the server has been initialized"),
-        Evidence(
-            label=f"notifications/initialized and {method} once more (the contrast)",
-            observed=f"{said(announced, limit=120)}\n{said(again, limit=120)}",
-            exchange=again.exchange.id,
-        ),
+        seen(f"answer to {method}", reply, "an answer: the server has been initialized"),
+        seen("notifications/initialized once more (the contrast)", announced),
+        seen(f"{method} once more after it", again),
     ]
     if first is not None:
-        evidence.insert(
-            1,
-            Evidence(
-                label="answer to notifications/initialized",
-                expected="HTTP 202",
-                observed=said(first),
-                exchange=first.exchange.id,
-            ),
-        )
+        evidence.insert(1, seen("answer to notifications/initialized", first, "HTTP 202"))
     return Fault(
         "SESS010" if helped or refused else "SESS005",
         *evidence,
-        confidence=None if helped or not refused else "likely",
+        confidence=None if helped or (not refused and again is not None) else "likely",
         exchange=reply.exchange.id,
         method=method,
         refusal=said(reply),
+        afterwards="also after a second announcement"
+        if again is not None
+        else "and after a second announcement it got no answer",
         announced=first.status if first is not None else "not sent",
         session="the session id of initialize was sent"
         if channel.session_id is not None
@@ -212,7 +185,7 @@ def _no_id(reply: RpcReply, method: str, *, sent: bool) -> Fault:
     )
     return Fault(
         "SESS004",
-        _refused(reply, method, "an answer"),
+        seen(f"answer to {method}", reply, "an answer"),
         Evidence(
             label="Mcp-Session-Id",
             expected="the same id in the answer to initialize and in later requests",
@@ -230,7 +203,7 @@ async def _not_honoured(ctx: Context, init: InitFacts, method: str, replies: Seq
     more: tuple[Evidence, ...] = ()
     outcome = "a second session was not tried"
     if isinstance(init._channel, StreamableChannel):
-        contrast = await _second_session(ctx, init._channel, method)
+        contrast = await answered(ctx, _second_session(ctx, init._channel, method))
         if contrast is not None:
             works = session_refusal(contrast) is None
             outcome = (
@@ -238,13 +211,7 @@ async def _not_honoured(ctx: Context, init: InitFacts, method: str, replies: Seq
                 if works
                 else "a second session, opened for the contrast, is refused in the same way"
             )
-            more = (
-                Evidence(
-                    label=f"{method} in a new session (the contrast)",
-                    observed=said(contrast),
-                    exchange=contrast.exchange.id,
-                ),
-            )
+            more = (seen(f"{method} in a new session (the contrast)", contrast),)
     return Fault(
         "SESS002",
         answers("the same request with the session, repeated", replies, "an answer each time"),
@@ -257,19 +224,18 @@ async def _not_honoured(ctx: Context, init: InitFacts, method: str, replies: Seq
     )
 
 
-async def _second_session(ctx: Context, channel: StreamableChannel, method: str) -> RpcReply | None:
+async def _second_session(ctx: Context, channel: StreamableChannel, method: str) -> RpcReply:
+    """The answer in a session of its own, or to the initialize that gave none. Raises ExchangeFailed."""
     other = replace(channel, session_id=None)
+    opened = await say_first(other, step=ctx.step_id)
+    if symptom(opened) is not None:
+        return opened
+    session = opened.header("mcp-session-id")
+    if session is not None:
+        ctx.redactor.register(session)
+    other.session_id = session if session and session.isascii() and session.isprintable() else None
     try:
-        opened = await other.call("initialize", initialize_params(other.version), step=ctx.step_id)
-        if symptom(opened) is not None:
-            return opened
-        session = opened.header("mcp-session-id")
-        if session is not None:
-            ctx.redactor.register(session)
-        other.session_id = session if session and session.isascii() and session.isprintable() else None
         await other.notify("notifications/initialized", step=ctx.step_id)
-        asked = await other.call(method, step=ctx.step_id)
+        return await other.call(method, step=ctx.step_id)
+    finally:
         await let_go(ctx, other, opened)
-    except ExchangeFailed:
-        return None
-    return asked

@@ -14,8 +14,9 @@ from diagnose.step import Evidence, Fault, step
 from diagnose.wire.http_wire import ExchangeFailed
 from diagnose.wire.rpc import RpcReply
 from diagnose_checks.facts import InitFacts, Lost, SessionFacts
+from diagnose_checks.proxy_contrasts import next_tunnel_refused
 from diagnose_checks.replicas import answers, ask_again, repeat, tally
-from diagnose_checks.rpc_faults import said
+from diagnose_checks.rpc_faults import said, seen
 from diagnose_checks.session_contrasts import prove_refusal, replicas_fault
 from diagnose_checks.session_refusals import session_refusal
 
@@ -105,6 +106,8 @@ async def _ask(ctx: Context, init: InitFacts, method: str) -> RpcReply | Lost:
         async with asyncio.timeout(ctx.time_left() * _PATIENCE):
             return await init._channel.call(method, step=ctx.step_id)
     except ExchangeFailed as problem:
+        if problem.kind == "proxy":
+            raise next_tunnel_refused(problem) from problem
         if problem.kind in _BEGUN:
             return Lost(kind=problem.kind, detail=problem.detail, exchange=problem.exchange)
         return await _after_loss(ctx, init, method, problem)
@@ -151,11 +154,7 @@ async def _after_loss(ctx: Context, init: InitFacts, method: str, problem: Excha
         exchange=exchange.id,
     )
     if again is not None:
-        contrast = Evidence(
-            label="the same request on a new connection (the contrast)",
-            observed=said(again),
-            exchange=again.exchange.id,
-        )
+        contrast = seen("the same request on a new connection (the contrast)", again)
         ctx.warn(
             "SESS013",
             evidence,

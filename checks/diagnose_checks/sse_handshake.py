@@ -10,8 +10,10 @@ from diagnose.context import Context
 from diagnose.step import Evidence, Fault
 from diagnose.wire.rpc import RpcReply
 from diagnose.wire.sse_channel import SseChannel
+from diagnose_checks.contrasts import answered
 from diagnose_checks.facts import HttpFacts, InitFacts
-from diagnose_checks.legacy_opening import adopt_initialize, agree_legacy, ask_initialize
+from diagnose_checks.legacy_opening import adopt_contrast, agree_legacy, ask_initialize
+from diagnose_checks.opening import say_first
 from diagnose_checks.rpc_faults import said, symptom
 
 __all__ = ["agree_over_sse", "prefixed_endpoints"]
@@ -58,10 +60,10 @@ async def _prove_lost_prefix(ctx: Context, channel: SseChannel, reply: RpcReply)
     named = channel.endpoint_url or ""
     for candidate in list(prefixed_endpoints(channel.url, named))[:_MOST_PREFIXES]:
         channel.endpoint_url = candidate
-        contrast = await ask_initialize(ctx, channel)
-        if symptom(contrast) is not None:
+        contrast = await answered(ctx, say_first(channel, step=ctx.step_id))
+        if contrast is None or symptom(contrast) is not None:
             continue
-        facts = await adopt_initialize(ctx, channel, contrast)
+        facts = await adopt_contrast(ctx, channel, contrast)
         right = urlsplit(candidate).path
         raise Fault(
             "INIT021",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from diagnose.context import Context
-from diagnose.step import Evidence, Fault
+from diagnose.step import Evidence, Facts, Fault
 from diagnose.wire.process import ServerProcess
+from diagnose.wire.stdio_channel import StdioChannel
 from diagnose_checks.stdio_signs import decisive_line, missing_variable, sign_of
 
-__all__ = ["exit_fault", "last_words", "variable_fault"]
+__all__ = ["blocked_child", "exit_fault", "last_words", "variable_fault"]
 
 _SHOWN = 400
 
@@ -31,10 +32,12 @@ def exit_fault(ctx: Context, process: ServerProcess, opened_with: str, *contrast
     lines = [said.text for said in process.stderr.lines]
     evidence = (_ended(process, opened_with), last_words(process), *contrast)
     sign = sign_of(lines)
+    step = None if ctx.step_id == "http_reachability" else "http_reachability"
     if sign is not None:
         return Fault(
             sign.code,
             *evidence,
+            step=step,
             ending=process.ending(),
             line=sign.line.strip()[:_SHOWN],
             subject=sign.subject,
@@ -47,10 +50,33 @@ def exit_fault(ctx: Context, process: ServerProcess, opened_with: str, *contrast
     return Fault(
         "STDIO014",
         *evidence,
+        step=step,
         ending=process.ending(),
         seconds=f"{process.seconds:.1f}",
         line=decisive_line(lines)[:_SHOWN],
         method=opened_with,
+    )
+
+
+def blocked_child(ctx: Context, channel: StdioChannel, tool: str, facts: Facts) -> Fault | None:
+    """The Fault of a call that hangs because nobody reads what its child writes, where that is seen."""
+    found = next(channel.process.family.blocked_children(), None)
+    if found is None:
+        return None
+    child, waiting = found
+    last = ctx.recorder.of_step(ctx.step_id)[-1]
+    return Fault(
+        "STDIO034",
+        Evidence(
+            label=f"stdout of {child.shown} (process {child.pid}), a child of the server",
+            expected="a pipe that is read",
+            observed=f"{waiting} bytes wait, and the pipe is full",
+        ),
+        facts=facts,
+        exchange=last.id,
+        tool=tool,
+        child=child.shown,
+        waiting=waiting,
     )
 
 

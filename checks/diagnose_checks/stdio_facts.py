@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from diagnose.connector.launch import Launch
 from diagnose.records import record
 from diagnose.step import Facts
@@ -63,4 +61,3 @@ class PipeFacts(Facts):
     _pending: Pending
     _spoiled: str | None = None
     _launch: Launch
-    _seen: Any = None

@@ -118,7 +118,8 @@ async def _after_silence(ctx: Context, pipes: PipeFacts) -> InitFacts:
     if waited.reply is None:
         return await _on_fresh_process(ctx, pipes, channel, waited, "no answer")
     facts = await _agree(ctx, pipes, channel, waited.reply)
-    _warn_silent(ctx, pipes, waited.reply, "on the same process")
+    if late is None:
+        _warn_silent(ctx, pipes, waited.reply, "on the same process")
     return facts
 
 

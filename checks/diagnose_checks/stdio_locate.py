@@ -12,11 +12,14 @@ from pathlib import Path
 from diagnose.connector.launch import Launch, launch_of
 from diagnose.context import Context
 from diagnose.step import Evidence, Fault, step
-from diagnose.wire.command_lookup import Located, known_places, locate, shebang_of
+from diagnose.wire.command_lookup import APPLICATION_PATH, Located, known_places, locate, shebang_of
 from diagnose.wire.process_tree import launcher_of
 from diagnose_checks.stdio_facts import LocateFacts
 
 __all__ = ["locate_command"]
+
+_APPLICATIONS = frozenset({"Claude Desktop"})
+"""Clients that start processes with the environment of the desktop; editors ask a login shell for theirs."""
 
 
 @step("dns", gives=LocateFacts, codes=("STDIO",), on_timeout="STDIO001", deadline=5, called="Locate command")
@@ -31,6 +34,8 @@ async def locate_command(ctx: Context) -> LocateFacts:
         raise _missing(ctx, launch, found)
     if found.is_batch:
         _warn_batch(ctx, launch, found.path)
+    if ctx.connector.source.format in _APPLICATIONS:
+        _warn_hidden(ctx, launch, found.path)
     return LocateFacts(
         command=process.command,
         program=str(found.path),
@@ -141,6 +146,28 @@ def _warn_batch(ctx: Context, launch: Launch, path: Path) -> None:
         ),
         command=launch.argv[0],
         path=str(path),
+    )
+
+
+def _warn_hidden(ctx: Context, launch: Launch, path: Path) -> None:
+    """The application is started by the desktop: would its own PATH have the command?"""
+    theirs = APPLICATION_PATH.get(sys.platform)
+    given = "PATH" in launch.given or "/" in launch.argv[0]
+    if theirs is None or given or locate(launch.argv[0], path=theirs, cwd=launch.cwd).path is not None:
+        return
+    client = ctx.connector.source.format
+    ctx.warn(
+        "STDIO007",
+        Evidence(
+            label=f"{launch.argv[0]} in the PATH of an application",
+            expected="an executable file",
+            observed=f"not found in {theirs}",
+        ),
+        Evidence(label="in the PATH of this shell (the contrast)", observed=str(path)),
+        command=launch.argv[0],
+        works=str(path),
+        client=client,
+        path=theirs,
     )
 
 

@@ -37,6 +37,7 @@ async def same_process(ctx: Context, init: InitFacts) -> SessionFacts:
     if method is None and init.era == "legacy":
         method = "ping"
     asked = await _ask(ctx, channel, method) if method is not None else None
+    _warn_repeated(ctx, channel)
     _warn_requests(ctx, channel, asked)
     _warn_variable(ctx, channel)
     warn_noise(ctx, channel)
@@ -95,6 +96,26 @@ async def _after_silence(ctx: Context, channel: StdioChannel) -> Lost:
             "SESS009", evidence, exchange=exchange.id, seconds=seconds, progress=exchange.progress()
         ) from None
     return lost
+
+
+def _warn_repeated(ctx: Context, channel: StdioChannel) -> None:
+    """Second responses to the opening that came after it was judged: step 7's warning."""
+    for pending in channel.repeated():
+        if pending.exchange.step == ctx.step_id:
+            continue
+        problem = pending.late[0]
+        ctx.warn(
+            "INIT023",
+            Evidence(
+                label=f"answer to {pending.method}", observed=problem.detail, exchange=pending.exchange.id
+            ),
+            severity="warning",
+            step="mcp_initialize",
+            exchange=pending.exchange.id,
+            method=pending.method,
+            detail=problem.detail,
+        )
+        return
 
 
 def _warn_requests(ctx: Context, channel: StdioChannel, asked: RpcReply | Lost | None) -> None:

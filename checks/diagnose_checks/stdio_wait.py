@@ -7,7 +7,7 @@ works, whether a launcher still fetches what it is to start, and whether anybody
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from diagnose.context import Context
@@ -27,8 +27,12 @@ Why = Literal[
 _TICK = 0.1
 _REMOTE = frozenset({"docker", "podman"})
 """Launchers whose server is no descendant, so that its work cannot be seen from here."""
+<<<<<<< HEAD
 _A_PACKAGE = 1024 * 1024
 """Bytes: npx with a warm cache writes a tenth of it, and many times it when it fetches a server."""
+=======
+_GLUED = re.compile(rb'^\s*[^{\s].*\{.*"jsonrpc"', re.DOTALL)
+>>>>>>> w-stdio
 _PULLING = re.compile(r"unable to find image|pulling from|pulling fs layer|trying to pull", re.IGNORECASE)
 _PULLED = re.compile(r"^status: |^digest: |writing manifest", re.IGNORECASE)
 
@@ -70,6 +74,8 @@ class _Watch:
     fetched: bool = False
     written: int | None = None
     looked_at: float = 0.0
+    read_at: float = 0.0
+    installed_until: float | None = None
     leaf: Member | None = field(default=None)
 
     def look(self) -> None:
@@ -141,13 +147,14 @@ def _spoilt(pending: Pending) -> tuple[Why, Line] | None:
     for line in pending.broken:
         if line.kind == "encoding" and line.speaks_rpc:
             return "encoding", line
-        if line.kind == "text" and line.speaks_rpc and not line.raw.lstrip().startswith(b"{"):
+        if line.kind == "text" and _GLUED.search(line.raw):
             return "glued", line
     last = pending.broken[-1]
     if last.raw.strip().endswith(b"}"):
         message = joined_message(pending.broken)
         if message is not None and message.get("id") == pending.request_id:
-            return "framing", pending.broken[0]
+            first, count = pending.broken[0], len(pending.broken)
+            return "framing", replace(first, detail=f"it stands on {count} lines, of which this is the first")
     return None
 
 
@@ -172,14 +179,16 @@ def _given_up(watch: _Watch, patience: Patience) -> Why | None:
     watch.look()
     fetching = watch.installing()
     if fetching is not None:
-        watch.installed = fetching
+        watch.installed, watch.installed_until = fetching, None
         return "installing" if ctx.time_left() < patience.reserve else None
     if ctx.time_left() < 1.0:
         return "not-read" if process.unread() else "silent"
-    waited, idle = now - watch.began, now - watch.busy_at
-    if watch.installed is not None:  # what was fetched has to start now: its time begins here
-        waited = idle
+    if watch.installed is not None and watch.installed_until is None:
+        watch.installed_until = now  # what was fetched has to start now: its time begins here
+    waited = now - (watch.installed_until or watch.began)
     if process.unread():
+        watch.read_at = now
         return "not-read" if waited >= patience.working else None
+    idle = now - max(watch.busy_at, watch.read_at)
     enough = patience.working if watch.remote else patience.idle
     return "silent" if idle >= enough or waited >= patience.working else None

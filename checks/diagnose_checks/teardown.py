@@ -6,12 +6,13 @@ from diagnose.context import Context
 from diagnose.step import Evidence, step
 from diagnose.wire.http_wire import ExchangeFailed
 from diagnose.wire.rpc import RpcChannel, RpcReply
+from diagnose_checks.contrasts import answered
 from diagnose_checks.facts import InitFacts, SessionFacts, TeardownFacts
-from diagnose_checks.rpc_faults import said
+from diagnose_checks.rpc_faults import said, seen
 
 __all__ = ["teardown"]
 
-_BEFORE_SENDING = frozenset({"dns", "tcp", "tls"})
+_BEFORE_SENDING = frozenset({"dns", "tcp", "tls", "proxy"})
 _UNREACHED = (
     "the connection before was closed, and no new one could be made, so nothing was sent",
     "Find out in the log of the server why its process ended or stopped listening during this run.",
@@ -79,15 +80,9 @@ async def _judge(ctx: Context, channel: RpcChannel, reply: RpcReply) -> Teardown
         if ctx.options.deep:
             await _must_be_gone(ctx, channel, reply)
         return TeardownFacts(how="DELETE", status=status)
-    evidence = Evidence(
-        label="answer to DELETE", expected="2xx, 404 or 405", observed=said(reply), exchange=reply.exchange.id
-    )
+    evidence = seen("answer to DELETE", reply, "2xx, 404 or 405")
     if status == 400 and (with_body := await _with_body(ctx, channel)) is not None:
-        contrast = Evidence(
-            label="the same with the body {} (the contrast)",
-            observed=said(with_body),
-            exchange=with_body.exchange.id,
-        )
+        contrast = seen("the same with the body {} (the contrast)", with_body)
         ctx.warn("DOWN003", evidence, contrast, exchange=reply.exchange.id, refusal=said(reply))
     else:
         ctx.warn("DOWN001", evidence, exchange=reply.exchange.id, status=status, refusal=said(reply))
@@ -96,28 +91,17 @@ async def _judge(ctx: Context, channel: RpcChannel, reply: RpcReply) -> Teardown
 
 async def _with_body(ctx: Context, channel: RpcChannel) -> RpcReply | None:
     """The answer to a DELETE with a body, where the body is what was missing."""
-    try:
-        reply = await channel.end_session(step=ctx.step_id, body=b"{}")
-    except ExchangeFailed:
-        return None
-    return reply if not reply.refused else None
+    reply = await answered(ctx, channel.end_session(step=ctx.step_id, body=b"{}"))
+    return reply if reply is not None and not reply.refused else None
 
 
 async def _must_be_gone(ctx: Context, channel: RpcChannel, ended: RpcReply) -> None:
-    try:
-        reply = await channel.call("ping", step=ctx.step_id)
-    except ExchangeFailed:
-        return  # no answer is no proof that the session lives
-    if not reply.refused and reply.result is not None:
+    reply = await answered(ctx, channel.call("ping", step=ctx.step_id))
+    if reply is not None and not reply.refused and reply.result is not None:
         ctx.warn(
             "DOWN004",
-            Evidence(label="answer to DELETE", observed=said(ended), exchange=ended.exchange.id),
-            Evidence(
-                label="ping with the deleted session id",
-                expected="HTTP 404",
-                observed=said(reply),
-                exchange=reply.exchange.id,
-            ),
+            seen("answer to DELETE", ended),
+            seen("ping with the deleted session id", reply, "HTTP 404"),
             exchange=reply.exchange.id,
             status=ended.status,
         )

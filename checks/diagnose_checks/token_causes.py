@@ -6,7 +6,6 @@ the server refused the token, and it is certain where the server names the same 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,71 +13,21 @@ from diagnose.step import Evidence, Finding
 from diagnose_checks.claims import moment
 from diagnose_checks.difference import difference
 from diagnose_checks.discovery_urls import canonical
+from diagnose_checks.forbidden_client import forbidden_client
 from diagnose_checks.refusal import Refusal
+from diagnose_checks.token_kinds import bound_to_sender, id_token, other_tenant
+from diagnose_checks.token_times import ends, expired, not_yet, timeless
 
-__all__ = ["cause_of", "forbidden"]
+__all__ = ["KEY_WORDS", "cause_of", "forbidden", "unexplained"]
 
 Cause = Callable[[Refusal], "tuple[Finding, bool] | None"]
 """A finding, and whether the server's own words name this reason."""
 
+KEY_WORDS = ("signature", "unknown key", "kid", "jwks", "signing key")
+"""The server's reason is the key or what was signed with it."""
+
 # Reasons that no claim shows: where the server names one of them, a claim that looks odd is not the cause.
-_BEYOND_CLAIMS = ("signature", "revoked", "malformed", "unknown key", "kid", "jwks", "inactive")
-
-
-# "Invalid or expired token": a stock phrase that names every reason, and so none.
-_ONE_OF_SEVERAL = re.compile(
-    r"(\bor|/)\s*(?:(?:is|has|was|been|already|it|an?)\s+)*expired"
-    r"|expired\s*(?:/|,?\s*or\b|,\s*(?:revoked|malformed|invalid|missing|not)\b)",
-    re.IGNORECASE,
-)
-
-
-def _finding(
-    refusal: Refusal, code: str, *more: Evidence, confidence: str | None = None, **args: object
-) -> Finding:
-    return Finding(
-        code=code,
-        args={"said": refusal.said, "kept": refusal.kept, **args},
-        evidence=(*refusal.evidence, *more),
-        confidence=confidence,
-        exchange=refusal.exchange.id,
-    )
-
-
-def _expired(refusal: Refusal) -> tuple[Finding, bool] | None:
-    """RFC 7519 4.1.4; for an oauth2 credential also the expiry that was stored with it."""
-    claimed = refusal.reading.time("exp")
-    end = claimed if claimed is not None else refusal.expires_at
-    said = refusal.says("expired") and _ONE_OF_SEVERAL.search(refusal.words) is None
-    code = "TOK003"
-    if refusal.shown.kind == "oauth2":
-        code = "TOK005" if refusal.has_refresh_token else "TOK004"
-    if end is not None and end <= refusal.clock.now:
-        ago = _span(refusal.clock.now - end)
-        source = "its exp claim" if claimed is not None else "the stored expires_at"
-        proof = Evidence(
-            label=source,
-            expected=f"later than {moment(refusal.clock.now)}",
-            observed=moment(end),
-        )
-        words = f"{source} was {moment(end)}, {ago} ago {refusal.clock.words}"
-        sure = said or refusal.clock.of_server
-        return _finding(refusal, code, proof, confidence="certain" if sure else "likely", proof=words), said
-    if end is None and said:
-        words = f"the server says so: {refusal.said}"
-        return _finding(refusal, code, confidence="likely", proof=words), said
-    return None
-
-
-def _not_yet(refusal: Refusal) -> tuple[Finding, bool] | None:
-    """RFC 7519 4.1.5."""
-    begin = refusal.reading.time("nbf")
-    if begin is None or begin <= refusal.clock.now:
-        return None
-    wait = _span(begin - refusal.clock.now)
-    proof = Evidence(label="nbf", expected=f"not after {moment(refusal.clock.now)}", observed=moment(begin))
-    said = refusal.says("not yet", "not valid yet", "nbf", "not active")
-    return _finding(refusal, "TOK010", proof, begin=moment(begin), wait=wait, clock=refusal.clock.words), said
+_BEYOND_CLAIMS = ("revoked", "malformed", "inactive")
 
 
 def _audience(refusal: Refusal) -> tuple[Finding, bool] | None:
@@ -92,13 +41,15 @@ def _audience(refusal: Refusal) -> tuple[Finding, bool] | None:
         return None
     if any(audience.rstrip("/") in known for audience in audiences):
         return None
-    if not said and (refusal.says(*_BEYOND_CLAIMS) or any(_covers(one, refusal.url) for one in audiences)):
+    if not said and (
+        refusal.says(*_BEYOND_CLAIMS, *KEY_WORDS) or any(_covers(one, refusal.url) for one in audiences)
+    ):
         return None
     observed = ", ".join(audiences) or "absent"
     proof = Evidence(label="aud", expected=" or ".join(dict.fromkeys(wanted)), observed=observed)
     confidence = "certain" if said else "likely"
     return (
-        _finding(refusal, "TOK006", proof, confidence=confidence, audience=observed, resource=wanted[0]),
+        refusal.finding("TOK006", proof, confidence=confidence, audience=observed, resource=wanted[0]),
         said,
     )
 
@@ -123,56 +74,99 @@ def _issuer(refusal: Refusal) -> tuple[Finding, bool] | None:
         return None
     if not said and refusal.says(*_BEYOND_CLAIMS):
         return None
+    # Another issuer signs with other keys: a signature that does not verify is what comes of it.
     expected = refusal.issuers[0]
     apart = difference(expected, issuer)
     words = apart.words if apart is not None else ""
     proof = Evidence(label="iss", expected=" or ".join(refusal.issuers), observed=issuer)
     args = {"issuer": issuer, "expected": expected, "difference": words}
-    return _finding(refusal, "TOK007", proof, confidence="certain" if said else "likely", **args), said
+    return refusal.finding("TOK007", proof, confidence="certain" if said else "likely", **args), said
 
 
 def _scope(refusal: Refusal) -> tuple[Finding, bool] | None:
     """RFC 6750 3.1, insufficient_scope; MCP authorization, runtime insufficient scope errors."""
     bearer = refusal.challenges.of("Bearer", "DPoP")
     named = bearer.params if bearer is not None else {}
-    error = named.get("error", "")
-    if error != "insufficient_scope" and not refusal.says("insufficient_scope"):
+    if named.get("error", "") != "insufficient_scope" and not refusal.says("insufficient_scope"):
         return None
     needed = tuple(named.get("scope", "").split())
     granted = refusal.reading.scopes
     missing = tuple(scope for scope in needed if granted is None or scope not in granted)
     shown = "scopes that are not readable from here" if granted is None else " ".join(granted) or "none"
+    if granted is not None and refusal.reading.scope_claim != "scope":
+        shown += f" (in the claim {refusal.reading.scope_claim})"
     proof = Evidence(
         label="scopes of the token", expected=" ".join(needed) or "not named by the server", observed=shown
     )
     ask = " ".join(dict.fromkeys((*(granted or ()), *needed))) or "the scopes its documentation names"
-    return (
-        _finding(
-            refusal,
-            "TOK008",
-            proof,
-            missing=" ".join(missing) or "a scope that the server does not name",
-            granted=shown,
-            ask=ask,
-        ),
-        True,
-    )
+    lacking = " ".join(missing) or _nothing_missing(refusal, needed)
+    args = {"missing": lacking, "granted": shown, "prospect": _prospect(refusal, needed, missing)}
+    if needed and not missing and refusal.reading.scope_claim == "scp":
+        change = "Let the server read the scopes from the claim scp as well, or let the issuer write scope"
+        return refusal.finding(
+            "TOK008", proof, confidence="likely", actor="server_operator", change=change, **args
+        ), True
+    return refusal.finding("TOK008", proof, change=f"Log in again and ask for: {ask}", **args), True
 
 
-_CAUSES: tuple[Cause, ...] = (_scope, _expired, _not_yet, _audience, _issuer)
+def _nothing_missing(refusal: Refusal, needed: tuple[str, ...]) -> str:
+    if not needed:
+        return "a scope that the server does not name"
+    if refusal.reading.scope_claim == "scp":
+        return (
+            f"{' '.join(needed)} in the claim scope (it stands in scp, which this server seems not to read)"
+        )
+    return f"more than {' '.join(needed)}, which it has"
 
 
-def cause_of(refusal: Refusal) -> Finding:
-    """The cause that the server names, else the first that the token shows, else TOK002."""
+def _prospect(refusal: Refusal, needed: tuple[str, ...], missing: tuple[str, ...]) -> str:
+    """Whether a new login would get the scopes: what the authorization server lists is what it knows."""
+    known = refusal.scopes_known
+    if not needed:
+        return "the challenge names none"
+    if not missing:
+        return "what the challenge names is in the token"
+    if known is None:
+        return "whether the authorization server grants it does not show in its metadata"
+    unknown = [scope for scope in missing if scope not in known]
+    if unknown:
+        names = " ".join(unknown)
+        return f"the authorization server does not list {names}: its administrator has to add it first"
+    return "the authorization server lists it, so a new login can get it"
+
+
+_CAUSES: tuple[Cause, ...] = (
+    _scope,
+    expired,
+    not_yet,
+    timeless,
+    bound_to_sender,
+    id_token,
+    other_tenant,
+    _audience,
+    _issuer,
+)
+
+
+def cause_of(refusal: Refusal) -> Finding | None:
+    """The cause that the server names, else the first that the token shows, else None."""
     found = [outcome for cause in _CAUSES if (outcome := cause(refusal)) is not None]
-    named = [finding for finding, said in found if said]
-    if named or found:
-        chosen = named[0] if named else found[0][0]
-        return replace(chosen, ruled_out=_ruled_out(refusal))
+    chosen = next((finding for finding, said in found if said), found[0][0] if found else None)
+    return replace(chosen, ruled_out=_ruled_out(refusal)) if chosen is not None else None
+
+
+def unexplained(
+    refusal: Refusal, *more: Evidence, clue: str | None = None, cleared: tuple[str, ...] = ()
+) -> Finding:
+    """No cause is proven: what was seen, what was ruled out, and where to look on.
+
+    ``clue`` says what a look at the issuer's keys gave; ``cleared`` what that look ruled out.
+    """
     # Under this one name, because the pipeline fills in the same template when the step runs out of time.
-    progress = f"it says: {refusal.said}. The credential is {refusal.reading.note}; {_clues(refusal)}"
-    rejected = _finding(refusal, "TOK002", progress=progress)
-    return replace(rejected, ruled_out=_ruled_out(refusal))
+    progress = f"it says: {refusal.said}. The credential is {refusal.reading.note}; {clue or _clues(refusal)}"
+    actor = "server_operator" if cleared else None
+    rejected = refusal.finding("TOK002", *more, actor=actor, progress=progress)
+    return replace(rejected, ruled_out=(*_ruled_out(refusal), *cleared))
 
 
 def forbidden(refusal: Refusal) -> Finding:
@@ -180,21 +174,16 @@ def forbidden(refusal: Refusal) -> Finding:
     scoped = _scope(refusal)
     if scoped is not None:
         return scoped[0]
-    client = refusal.reading.text("azp", "client_id") or "not readable from here"
-    audience = ", ".join(refusal.reading.audiences) or "not readable from here"
-    bare = refusal.challenges.of("Bearer", "DPoP") is None
-    form = (
-        "403 without a challenge, while the same request without the credential is not forbidden"
-        if bare
-        else "403 with a Bearer challenge and no missing scope"
-    )
-    return _finding(refusal, "TOK012", client=client, audience=audience, form=form)
+    bound = other_tenant(refusal)
+    if bound is not None and bound[1]:
+        return bound[0]
+    return forbidden_client(refusal)
 
 
 def _ruled_out(refusal: Refusal) -> tuple[str, ...]:
     """What was looked at and is not the reason."""
     reading, found = refusal.reading, []
-    end = reading.time("exp") if reading.time("exp") is not None else refusal.expires_at
+    end = ends(refusal)
     if end is not None and end > refusal.clock.now:
         found.append(f"not expired: valid until {moment(end)} {refusal.clock.words}")
     begin = reading.time("nbf")
@@ -222,10 +211,3 @@ def _clues(refusal: Refusal) -> str:
     named = f", key {key}" if isinstance(key, str) else ""
     signed = f"its signature (alg {algorithm}{named}) does not verify with the keys the server uses"
     return f"it may be revoked, or {signed}"
-
-
-def _span(seconds: float) -> str:
-    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} seconds"

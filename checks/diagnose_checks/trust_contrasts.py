@@ -116,6 +116,8 @@ async def _untrusted(
         return Fault("ENV001", *refusal.evidence(), variable="SSL_CERT_DIR", path=store.path, reason=reason)
     minted = None if alone else await _minted_for_invented_name(ctx, tcp)
     product = inspection_product(refusal.chain)
+    if product is None and tcp._proxy is None and address_kind(tcp._stream.address.ip) == "loopback":
+        minted = None  # nothing stands between this machine and itself: the server issues by name
     other = await _trusted_elsewhere(ctx, tcp)
     if not alone and (minted is not None or product is not None):
         return _interception(refusal, minted, product, other)
@@ -167,7 +169,8 @@ def _interception(refusal: Refusal, minted: str | None, product: str | None, oth
         "TLS007",
         *refusal.evidence(),
         *contrasts,
-        confidence=None if minted is not None else "likely",
+        # A server that issues by name looks the same, and so does a company's own authority by its name.
+        confidence=None if minted is not None and product is not None else "likely",
         product=product or "A TLS-inspecting proxy",
         issuer=refusal.issuer,
         store=refusal.store,

@@ -96,11 +96,12 @@ def candidates(text: str, *, steps: tuple[str, ...] = (), most: int = _MOST) -> 
         if score > 0:
             scored.append((score, symptom, entry))
     scored.sort(key=lambda row: (-row[0], row[2].code))
-    best = scored[0][0] if scored else 0.0
+    best, shared_symptom = scored[0][:2] if scored else (0.0, None)
     return tuple(
         Candidate(page=entry, score=round(score, 2), symptom=symptom, look_alikes=_look_alikes(entry))
-        for score, symptom, entry in scored[:most]
-        if score >= best * 0.4
+        for place, (score, symptom, entry) in enumerate(scored)
+        # A vendor's catch-all message is the symptom of many pages: all of them are listed, or none is right.
+        if score >= best * 0.4 and (place < most or (symptom is not None and symptom == shared_symptom))
     )
 
 

@@ -87,11 +87,13 @@ def _connector(entry: Any, place: Place, folder: Path) -> Connector:
     _check_headers(entry, place)
     _check_secrets(entry, place)
     _check_network(made.network, place.down("network"))
+    anchored = {
+        "network": _anchored(made.network, folder, ("ca_bundle", "client_certificate", "client_key")),
+        "credential": _anchored(made.credential, folder, ("private_key",)),
+    }
+    # What the entry does not name stays unnamed: a connector without a credential may have a stored login.
     return made.model_copy(
-        update={
-            "network": _anchored(made.network, folder, ("ca_bundle", "client_certificate", "client_key")),
-            "credential": _anchored(made.credential, folder, ("private_key",)),
-        }
+        update={name: part for name, part in anchored.items() if part is not getattr(made, name)}
     )
 
 

@@ -261,11 +261,17 @@ class Connector(_Part):
             *self.credential.kept_secrets(environ),
         )
 
+    @property
+    def secret_headers(self) -> tuple[str, ...]:
+        """The names of the connector's own headers that hold a secret."""
+        return tuple(name for name, value in self.headers.items() if _is_secret(name, value))
+
     def connect(self) -> AbstractAsyncContextManager[mcp.Client]:
         """Open the production session with the official SDK: same URL, headers, trust, proxy, credential; or
         the same command, environment and directory.
 
-        Imports ``mcp``, which costs about a second. Raises UsageError for an unset reference.
+        A stored login is used, and renewed where it ends. Imports ``mcp``, which costs about a second.
+        Raises UsageError for an unset reference, and CFG022 where a login is needed and none is stored.
         """
         if self.stdio is not None:
             from diagnose.connector.stdio_runtime import open_process_session

@@ -48,16 +48,23 @@ async def open_session(
     """Open a session as production does and give the SDK's client; leaving the block ends the session.
 
     ``environ`` (default: the process's) resolves references and proxies; ``transport`` replaces the route
-    and is closed at the end. Raises UsageError for an unset reference, and what the SDK raises.
+    and is closed at the end. A stored login is used, and renewed where it ends. Raises UsageError for an
+    unset reference and for a login that is missing, RenewalFailed, and what the SDK raises.
     """
     environ = os.environ if environ is None else environ
     connector.authorize(connector.url, environ)  # an unset variable is said plainly, not from inside the SDK
-    sdk = await in_daemon_thread(_import_sdk)
     if transport is None:
         transport = await production_transport(connector, environ)
-    http = httpx2.AsyncClient(
-        transport=transport, auth=OwnOriginAuth(connector, environ), timeout=_TIMEOUT, trust_env=False
-    )
+    auth: httpx2.Auth = OwnOriginAuth(connector, environ)
+    if _gets_token(connector):
+        from diagnose.context import default_resolver
+        from diagnose.oauth.session_auth import session_auth
+
+        auth, transport = await session_auth(
+            connector, environ, own=transport, resolver=default_resolver(connector)
+        )
+    sdk = await in_daemon_thread(_import_sdk)
+    http = httpx2.AsyncClient(transport=transport, auth=auth, timeout=_TIMEOUT, trust_env=False)
     async with sdk.Client(_transport(connector, http), mode=_mode(connector)) as client:
         yield client
 
@@ -107,6 +114,11 @@ class OwnOriginAuth(httpx2.Auth):
         if applied.query:
             request.url = request.url.copy_merge_params(dict(applied.query))
         yield request
+
+
+def _gets_token(connector: Connector) -> bool:
+    """Whether the token is a stored login's, or is fetched by the client itself."""
+    return connector.credential.type == "oauth2" and connector.credential.access_token is None
 
 
 def _is_protocol(name: str) -> bool:

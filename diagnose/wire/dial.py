@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import h11
+import httpcore2
 
 from diagnose.connector import NetworkSettings
 from diagnose.connector.address import Origin
@@ -43,8 +45,10 @@ class ProxyAnswer:
 class ProxyRefused(Exception):
     """CONNECT did not open a tunnel; ``answer`` is None where the proxy spoke no HTTP or closed."""
 
-    def __init__(self, detail: str, answer: ProxyAnswer | None = None) -> None:
+    def __init__(self, detail: str, *, route: ProxyRoute, target: str, answer: ProxyAnswer | None) -> None:
         super().__init__(detail)
+        self.route = route
+        self.target = target
         self.answer = answer
 
 
@@ -79,18 +83,22 @@ async def open_tunnel(stream: WireStream, host: str, port: int, route: ProxyRout
         headers.append(("Proxy-Authorization", credentials))
     http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LARGEST_CONNECT_ANSWER)
     request = h11.Request(method="CONNECT", target=target, headers=headers)
-    await stream.write(http.send(request) or b"")
-    await stream.write(http.send(h11.EndOfMessage()) or b"")
+    refused = partial(ProxyRefused, route=route, target=target)
     try:
+        await stream.write((http.send(request) or b"") + (http.send(h11.EndOfMessage()) or b""))
         answer = await _connect_answer(http, stream)
     except h11.RemoteProtocolError as problem:
-        raise ProxyRefused(f"the proxy does not answer in HTTP: {problem}") from problem
+        raise refused(f"the proxy does not answer in HTTP: {problem}", answer=None) from problem
+    except (httpcore2.NetworkError, OSError) as problem:
+        raise refused(f"the proxy broke the connection ({problem or 'reset'})", answer=None) from problem
+    if answer is None:
+        raise refused("the proxy closed the connection without an answer to CONNECT", answer=None)
     if not 200 <= answer.status < 300:
-        raise ProxyRefused(f"{answer.status} {answer.reason}", answer)
+        raise refused(f"{answer.status} {answer.reason}", answer=answer)
     return WireStream(stream.inner, address=stream.address)
 
 
-async def _connect_answer(http: h11.Connection, stream: WireStream) -> ProxyAnswer:
+async def _connect_answer(http: h11.Connection, stream: WireStream) -> ProxyAnswer | None:
     response: h11.Response | None = None
     body = b""
     while True:
@@ -98,7 +106,7 @@ async def _connect_answer(http: h11.Connection, stream: WireStream) -> ProxyAnsw
         if event is h11.NEED_DATA:
             chunk = await stream.read(65536)
             if not chunk and response is None:
-                raise ProxyRefused("the proxy closed the connection without an answer to CONNECT")
+                return None
             http.receive_data(chunk)
         elif isinstance(event, h11.Response):
             response = event

@@ -14,6 +14,7 @@ FailureKind = Literal[
     "tcp",
     "tls",
     "tls-alert",
+    "proxy",
     "closed",
     "reset",
     "not-http",

@@ -19,6 +19,7 @@ import httpx2
 from diagnose.connector.address import Origin, origin_of
 from diagnose.connector.credential import Applied
 from diagnose.records import record
+from diagnose.wire.dial import ProxyRefused
 from diagnose.wire.failure import ExchangeFailed, FailureKind
 from diagnose.wire.recorder import Recorded, Recorder
 from diagnose.wire.resolver import ResolutionFailed
@@ -219,15 +220,15 @@ class HttpWire:
     ) -> AsyncIterator[Live]:
         """Send one request and give the answer as soon as its headers are here.
 
-        ``credential=False`` leaves the credential and the connector's headers out; ``without`` names
-        headers to leave out, for contrasts. Raises ExchangeFailed.
+        ``credential=False`` leaves out the credential, the connector's headers and every cookie, also the
+        answer's; ``without`` names headers to leave out, for contrasts. Raises ExchangeFailed.
         """
         target, sent = self._prepared(url, headers or {}, body, credential=credential, without=without)
         exchange = self.recorder.begin(step, method, target, sent, body)
         request = httpx2.Request(
             method, target, headers=sent, content=body or None, extensions={"trace": _tracer(exchange)}
         )
-        response = await self._send(request, exchange)
+        response = await self._send(request, exchange, keep_cookies=credential)
         live = Live(response, exchange, limit=limit or self.body_limit)
         try:
             yield live
@@ -271,7 +272,9 @@ class HttpWire:
         kept.set_cookie_header(request)
         return request.headers.get("cookie")
 
-    async def _send(self, request: httpx2.Request, exchange: Recorded) -> httpx2.Response:
+    async def _send(
+        self, request: httpx2.Request, exchange: Recorded, *, keep_cookies: bool
+    ) -> httpx2.Response:
         def failed(kind: FailureKind, problem: BaseException) -> ExchangeFailed:
             exchange.error = describe(problem)
             exchange.mark("wait")
@@ -284,6 +287,8 @@ class HttpWire:
             raise failed("dns", problem) from problem
         except ConnectFailed as problem:
             raise failed("tcp", problem) from problem
+        except ProxyRefused as problem:
+            raise failed("proxy", problem) from problem
         except (httpx2.NetworkError, httpx2.RemoteProtocolError, ssl.SSLError, OSError) as problem:
             raise failed(_kind(problem), problem) from problem
         finally:
@@ -304,7 +309,7 @@ class HttpWire:
         )
         cookies = response.headers.get_list("set-cookie")
         # One outside ASCII could not be sent back: no header may carry it.
-        if cookies and all(cookie.isascii() for cookie in cookies):
+        if keep_cookies and cookies and all(cookie.isascii() for cookie in cookies):
             response.request = request
             self._cookies.setdefault(origin_of(str(request.url)), httpx2.Cookies()).extract_cookies(response)
         return response

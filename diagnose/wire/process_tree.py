@@ -27,6 +27,8 @@ LAUNCHERS = frozenset(
 )
 """Programs that fetch a server before they start it."""
 
+_ATOMIC = 4096
+"""PIPE_BUF: a writer waits while less than this is free."""
 _SCRIPT_ENDINGS = (".js", ".cjs", ".mjs", ".py", ".exe", ".cmd", ".sh")
 _GONE = (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied, ProcessLookupError)
 
@@ -143,8 +145,8 @@ class Family:
         for member in self.look():
             if member.pid == self.root:
                 continue
-            waiting = _bytes_in_pipe(f"/proc/{member.pid}/fd/1")
-            if waiting is not None and waiting >= 4096:
+            waiting, room = _bytes_in_pipe(f"/proc/{member.pid}/fd/1")
+            if waiting and room < _ATOMIC:
                 yield member, waiting
 
     def readers_of(self, inode: int) -> tuple[Member, ...]:
@@ -222,15 +224,21 @@ def unread(descriptor: int) -> int | None:
     return held[0]
 
 
-def _bytes_in_pipe(path: str) -> int | None:
+def _bytes_in_pipe(path: str) -> tuple[int, int]:
+    """Bytes that wait in the pipe at ``path``, and the room that is left; nothing for what is no pipe."""
+    if sys.platform != "linux":
+        return 0, 0
+    import fcntl
+
     try:
         if not str(Path(path).readlink()).startswith("pipe:"):
-            return None
+            return 0, 0
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
-        return None
+        return 0, 0
     try:
-        return unread(descriptor)
+        waiting = unread(descriptor) or 0
+        return waiting, fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ) - waiting
     finally:
         os.close(descriptor)
 

@@ -243,6 +243,8 @@ async def _read_stream(live: Live, method: str, request_id: int, respond: Respon
         if not reading.answered and problem.kind != "truncated":
             raise
     message, problems = reading.outcome()
+    if not reading.count and bytes(live.exchange.body[:64]).lstrip()[:1] in (b"{", b"["):
+        problems = tuple(_labelled_stream(problem) for problem in problems)
     return RpcReply(
         method=method,
         status=live.status,
@@ -257,6 +259,14 @@ async def _read_stream(live: Live, method: str, request_id: int, respond: Respon
         last_event_id=reading.last_id,
         retry_ms=events.retry_ms,
     )
+
+
+def _labelled_stream(problem: Problem) -> Problem:
+    """The end of a stream that was none: a JSON document has no line that begins an event."""
+    if problem.kind != "stream-ended":
+        return problem
+    detail = "the body is a JSON document under Content-Type: text/event-stream, so no event is in it"
+    return Problem(kind=problem.kind, detail=detail)
 
 
 async def _until(

@@ -70,7 +70,11 @@ class SseChannel:
         return self._ended
 
     async def open(self, *, step: str) -> RpcReply:
-        """Send the GET. The reply is the stream's headers, or the whole refusal. Raises ExchangeFailed."""
+        """Send the GET, again after a refusal. The reply is the stream's headers, or the whole refusal.
+
+        Raises ExchangeFailed.
+        """
+        self._ended = None
         self._opened = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._read(step))
         return await asyncio.shield(self._opened)

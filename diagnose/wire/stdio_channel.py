@@ -45,6 +45,8 @@ class Pending:
     late: list[Problem] = field(default_factory=list)
     text: str = ""
     stray_at: float | None = None
+    replied: bool = False
+    """Whether its reply has the second responses already."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,7 +67,7 @@ class StdioChannel:
     first_message_at: float | None = None
     _next_id: int = 0
     _given_up: dict[int, Pending] = field(default_factory=dict)
-    _answered: set[int] = field(default_factory=set)
+    _answered: dict[int, Pending] = field(default_factory=dict)
 
     async def call(
         self,
@@ -140,13 +142,17 @@ class StdioChannel:
     def give_up(self, pending: Pending) -> None:
         """Wait for it no longer; what still comes for it is recognised and kept apart."""
         if pending.reading.answered:
-            self._answered.add(pending.request_id)
+            self._answered[pending.request_id] = pending
         else:
             self._given_up[pending.request_id] = pending
 
     def late(self, pending: Pending) -> RpcReply | None:
         """The reply to a request that was given up, where it came all the same."""
         return self._reply(pending) if pending.reading.answered else None
+
+    def repeated(self) -> tuple[Pending, ...]:
+        """Requests whose second response came too late for their reply."""
+        return tuple(pending for pending in self._answered.values() if pending.late and not pending.replied)
 
     def listen(self, during: str = "no request") -> None:
         """Sort what has come although nothing was asked."""
@@ -198,10 +204,10 @@ class StdioChannel:
             late = self._given_up.pop(known)  # nobody waits for it any more
             late.reading.sort(line.parsed)
             late.text = line.text
-            self._answered.add(known)
+            self._answered[known] = late
             return
         if known in self._answered or (pending is not None and pending.reading.answered):
-            self._again(pending, str(given))
+            self._again(self._answered.get(known) or pending if known is not None else pending, str(given))
         elif pending is None:
             self._keep(line.parsed.value)
         else:
@@ -246,6 +252,7 @@ class StdioChannel:
 
     def _reply(self, pending: Pending) -> RpcReply:
         message, problems = pending.reading.outcome()
+        pending.replied = bool(pending.late)
         return RpcReply(
             method=pending.method,
             status=None,

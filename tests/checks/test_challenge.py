@@ -114,3 +114,14 @@ def test_a_broken_header_is_read_and_its_fault_is_named(
 def test_an_endless_header_is_cut() -> None:
     read = parse_challenges(["Bearer " + 'a="b", ' * 100_000])
     assert any("longer than" in problem for problem in read.problems)
+
+
+@pytest.mark.parametrize("scope", ["mcp:tools", "a b", "api://x/y.z", "a,b", ""])
+def test_a_scope_of_legal_characters_is_no_problem(scope: str) -> None:
+    assert () == parse_challenges([f'Bearer scope="{scope}"']).problems
+
+
+@pytest.mark.parametrize("scope", ['a \\"b\\"', "caf\u00e9", "a\tb", "a\\\\b"])
+def test_a_character_that_no_scope_may_hold_is_a_problem(scope: str) -> None:
+    problems = parse_challenges([f'Bearer scope="{scope}"']).problems
+    assert ("scope holds a character that no scope may hold (RFC 6749 3.3)",) == problems

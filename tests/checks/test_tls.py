@@ -193,7 +193,9 @@ async def _asked(lab: Lab, scenario: str) -> Fault | None:
         ctx.begin("http_reachability", ctx.monotonic() + 5)
         stream = await connect(Address(ip="127.0.0.1", port=running.port))
         try:
-            return await client_certificate_alert(ctx, TlsFacts(_stream=stream))
+            # No pipeline stands around this, so the deadline of a step is this test's to keep.
+            async with asyncio.timeout(5):
+                return await client_certificate_alert(ctx, TlsFacts(_stream=stream))
         finally:
             await stream.aclose()
 

@@ -16,13 +16,22 @@ from diagnose_checks.presented import presented
 from diagnose_lab import Lab, Running, Scenario, load, names
 from hypothesis import given
 from hypothesis import strategies as st
-from scenario_runs import run
+from scenario_runs import environment, keep_login, run
 
 from diagnose import Connector, OAuth2Credential, diagnose_sync
 from diagnose.connector import ApiKeyCredential, BasicCredential, BearerCredential, HeadersCredential, Secret
 from diagnose.model import Report
 
-MINE = [name for name in names() if name.startswith("token-")]
+MINE = [
+    name
+    for name in names()
+    if name.startswith("token-") and not name.startswith("token-acquired") and load(name).run.command == "run"
+]
+SPENDING = [
+    name
+    for name in MINE
+    if "--refresh" in load(name).run.args and name not in ("token-refresh-borrowed", "token-no-refresh-own")
+]
 CANARY = "c4n4ry+/Vx9=Qw2"
 
 
@@ -151,7 +160,7 @@ def test_a_scenario_shows_all_and_only_what_it_says(lab: Lab, name: str) -> None
     expect = load(name).expect
     assert expect is not None
     found = {code for _, code in run(lab, name).findings("error", "warning")}
-    assert {expect.code, *expect.also} == found
+    assert {*filter(None, [expect.code]), *expect.also} == found
 
 
 def forms(token: str) -> set[str]:
@@ -174,6 +183,10 @@ def tokens_of(running: Running) -> set[str]:
     found |= {argument.rpartition(" ")[2] for argument in running.args if ": " in argument}
     if "token=" in running.url:
         found.add(running.url.partition("token=")[2])
+    if running.stored is not None:
+        found |= {
+            str(running.stored.get(name, "")) for name in ("access_token", "refresh_token", "client_secret")
+        }
     return {token for token in found if len(token) >= 12 and "{{" not in token}
 
 
@@ -182,13 +195,13 @@ def tokens_of(running: Running) -> set[str]:
 def test_no_token_comes_out_in_any_spelling(
     lab: Lab, name: str, output: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from scenario_runs import environment
-
     from diagnose.cli import main
 
     running = lab.start(name)
     try:
-        with environment(running.env):
+        env = {**running.env, "DIAGNOSE_KEYRING": "off"}
+        keep_login(running, env)
+        with environment(env):
             code = main(["run", running.url, output, "-vv", *running.args])
         printed = "".join(capsys.readouterr())
     finally:
@@ -205,8 +218,6 @@ def test_no_token_comes_out_in_any_spelling(
 )
 def test_the_canary_is_really_sent(lab: Lab, name: str) -> None:
     """Else the test above would prove nothing."""
-    from scenario_runs import environment
-
     from diagnose.cli import main
 
     running = lab.start(name)
@@ -221,7 +232,7 @@ def test_the_canary_is_really_sent(lab: Lab, name: str) -> None:
     assert not [token for token in tokens if token not in sent]
 
 
-@pytest.mark.parametrize("name", MINE)
+@pytest.mark.parametrize("name", [name for name in MINE if name not in SPENDING])
 def test_no_token_request_and_no_registration_is_ever_sent(lab: Lab, name: str) -> None:
     requests = run(lab, name).requests
     assert requests

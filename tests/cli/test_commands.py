@@ -85,13 +85,14 @@ def test_the_options_of_a_run_reach_it() -> None:
     options = options_of(
         asked(
             *("--timeout", "7", "--step-timeout", "2.5", "--until", "3", "--sample", "auto"),
-            *("--tool", "search", "--args", '{"q": "tea"}', "--deep", "--runtime"),
+            *("--tool", "search", "--args", '{"q": "tea"}', "--deep", "--register", "--runtime"),
         )
     )
 
     assert (7.0, 2.5, "tls", "search") == (options.timeout, options.step_timeout, options.until, options.tool)
     assert {"q": "tea"} == options.arguments
     assert options.deep
+    assert options.register
     assert options.runtime
 
 
@@ -136,6 +137,11 @@ def test_a_pasted_error_finds_the_page_that_knows_the_symptom(capsys: pytest.Cap
     printed = capsys.readouterr().out
     assert "CFG007 config.unprintable-secret" == printed.splitlines()[2].partition("  (")[0]
     assert "looks like CFG004" in printed
+
+
+def test_a_catch_all_message_lists_the_page_of_each_of_its_causes() -> None:
+    found = {one.page.code for one in candidates("Authorization with the MCP server failed")}
+    assert set() == {"TLS002", "HTTP012", "AUTH009", "AUTH010", "AUTH013", "AUTH015"} - found
 
 
 def test_every_symptom_finds_its_own_page_among_the_candidates() -> None:

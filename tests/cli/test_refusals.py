@@ -96,7 +96,19 @@ REFUSED: list[tuple[str, list[str], str]] = [
     ("CFG018", [URL, "--config", "/no/such/file"], "no such file"),
     ("CFG018", [URL, "--config", str(HERE.parent)], "is a directory"),
     ("CFG019", [URL, "--config", str(NO_CONNECTOR_FILE)], "known there: url, name"),
+    ("CFG030", [URL, "--credentials-from", "keychain"], "mcp-remote, fastmcp, vibe"),
+    ("CFG031", [URL, "--credentials-from", f"mcp-remote:{HERE.parent}"], "log in with npx mcp-remote"),
 ]
+
+NEED_A_STORE = {
+    "CFG020": "cli/test_stored_logins.py",
+    "CFG021": "cli/test_stored_logins.py",
+    "CFG022": "connector/test_connect_with_login.py",
+    "CFG023": "cli/test_stored_logins.py",
+    "CFG024": "cli/test_stored_logins.py",
+    "CFG032": "oauth/test_borrowed.py",
+}
+"""Codes that no command line provokes by itself, and the tests that do."""
 
 
 @pytest.mark.parametrize(("code", "argv", "hint"), REFUSED)
@@ -115,8 +127,13 @@ def test_a_refusal_is_one_sentence_with_the_correction(
 
 def test_every_configuration_page_is_proven_here() -> None:
     assert sorted(code for code in codes() if code.startswith("CFG")) == sorted(
-        {code for code, _, _ in REFUSED}
+        {code for code, _, _ in REFUSED} | set(NEED_A_STORE)
     )
+
+
+@pytest.mark.parametrize(("code", "module"), NEED_A_STORE.items())
+def test_a_page_that_needs_a_store_is_proven_where_it_is_said(code: str, module: str) -> None:
+    assert code in (HERE.parent.parent / module).read_text(encoding="utf-8")
 
 
 CANARY = "tok3nXcanaryX9f2b7c1d4e5"

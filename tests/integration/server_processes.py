@@ -15,21 +15,57 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 
+<<<<<<< HEAD
 __all__ = ["free_port", "left_behind", "node_environment", "old_node", "python_environment", "serving"]
+=======
+__all__ = ["Process", "free_port", "node_environment", "python_environment", "serving", "started"]
+>>>>>>> w-stdio
 
 SOURCES = Path(__file__).parent / "servers"
 _INSTALL_SECONDS = 240
 _START_SECONDS = 60
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """A running server: what it said when it was ready, and the lines that it prints from then on."""
+
+    said: str
+    _lines: queue.SimpleQueue[str | None]
+
+    def until(self, pattern: str) -> list[str]:
+        """Every line that was not read yet, up to and without the first one with ``pattern``."""
+        seen: list[str] = []
+        while True:
+            try:
+                line = self._lines.get(timeout=_START_SECONDS)
+            except queue.Empty:
+                line = None
+            if line is None:
+                pytest.fail(f"the server never printed {pattern}, only:\n{''.join(seen)}")
+            if re.search(pattern, line):
+                return seen
+            seen.append(line)
+
+
 @contextmanager
 def serving(command: Sequence[str], ready: str, environ: Mapping[str, str] | None = None) -> Iterator[str]:
     """Start ``command`` and give what group 1 of ``ready`` finds in its output; stop it at the end."""
+    with started(command, ready, environ) as process:
+        yield process.said
+
+
+@contextmanager
+def started(
+    command: Sequence[str], ready: str, environ: Mapping[str, str] | None = None
+) -> Iterator[Process]:
+    """As ``serving``, with the lines that the process prints afterwards."""
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -45,7 +81,7 @@ def serving(command: Sequence[str], ready: str, environ: Mapping[str, str] | Non
     reader = threading.Thread(target=_pump, args=(process.stdout, lines), daemon=True)
     reader.start()
     try:
-        yield _announced(lines, ready, command)
+        yield Process(said=_announced(lines, ready, command), _lines=lines)
     finally:
         process.terminate()
         try:

@@ -28,8 +28,9 @@ def http_client(running: Running, **more: Any) -> httpx2.AsyncClient:
     variable, header = option(running, "--bearer-env"), option(running, "--header")
     if variable:
         headers["Authorization"] = f"Bearer {running.env[variable]}"
-    if option(running, "--config") and "token" in running.places:
-        headers["Authorization"] = f"Bearer {running.places['token']}"
+    if (option(running, "--config") or not headers) and "fresh" in running.places:
+        # A login, a stored one, a client that fetches its own: what all of them end with is such a token.
+        headers["Authorization"] = f"Bearer {running.places['fresh']}"
     if header:
         name, _, value = header.partition(": ")
         headers[name] = value

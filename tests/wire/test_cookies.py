@@ -60,25 +60,34 @@ def test_a_cookie_is_not_in_the_report(lab: Lab) -> None:
         assert CANARY not in diagnosed(running.url).to_json()
 
 
+async def post_to(urls: list[str], *, credentials: tuple[bool, ...] = (True, True, True)) -> None:
+    """Say initialize to each URL over one wire, with or without the credential."""
+
+    async def dial(host: str, port: int) -> WireStream:
+        return await connect(Address(ip="127.0.0.1", port=port))
+
+    wire = HttpWire(
+        StagedTransport(dial, unverified()),
+        Recorder(),
+        authorize=lambda url: Applied(),
+        user_agent="test",
+        body_limit=1024 * 1024,
+    )
+    try:
+        for url, credential in zip(urls, credentials, strict=False):
+            await wire.fetch("POST", url, step="s", headers=HEADERS, body=INITIALIZE, credential=credential)
+    finally:
+        await wire.aclose()
+
+
 def test_another_port_of_the_same_host_does_not_get_the_cookie(lab: Lab) -> None:
-    async def post_to(urls: list[str]) -> None:
-        async def dial(host: str, port: int) -> WireStream:
-            return await connect(Address(ip="127.0.0.1", port=port))
-
-        wire = HttpWire(
-            StagedTransport(dial, unverified()),
-            Recorder(),
-            authorize=lambda url: Applied(),
-            user_agent="test",
-            body_limit=1024 * 1024,
-        )
-        try:
-            for url in urls:
-                await wire.fetch("POST", url, step="s", headers=HEADERS, body=INITIALIZE)
-        finally:
-            await wire.aclose()
-
     with lab.start(parse(HEAD, name="cookies")) as one, lab.start(parse(HEAD, name="cookies")) as other:
         asyncio.run(post_to([one.url, other.url, one.url]))
         cookies = [[record.header("cookie") for record in running.log] for running in (one, other)]
     assert [[None, f"replica={CANARY}"], [None]] == cookies
+
+
+def test_a_cookie_that_answers_a_request_without_the_credential_is_not_kept(lab: Lab) -> None:
+    with lab.start(parse(HEAD, name="cookies")) as running:
+        asyncio.run(post_to([running.url] * 2, credentials=(False, True)))
+        assert [None, None] == [record.header("cookie") for record in running.log]

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import pytest
 from diagnose_checks.metadata_fetch import Document, Reader
+from diagnose_checks.vetted_wires import VettedWires
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -227,7 +228,7 @@ def read_through(reach: Reach, resolver: Answers, url: str) -> Document:
             user_agent="t",
             body_limit=1,
         )
-        document = await Reader(ctx, own, reach).get(url)
+        document = await Reader(VettedWires(ctx, own, reach)).get(url)
         await ctx.closing.aclose()
         return document
 
