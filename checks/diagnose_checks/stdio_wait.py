@@ -27,12 +27,9 @@ Why = Literal[
 _TICK = 0.1
 _REMOTE = frozenset({"docker", "podman"})
 """Launchers whose server is no descendant, so that its work cannot be seen from here."""
-<<<<<<< HEAD
 _A_PACKAGE = 1024 * 1024
 """Bytes: npx with a warm cache writes a tenth of it, and many times it when it fetches a server."""
-=======
 _GLUED = re.compile(rb'^\s*[^{\s].*\{.*"jsonrpc"', re.DOTALL)
->>>>>>> w-stdio
 _PULLING = re.compile(r"unable to find image|pulling from|pulling fs layer|trying to pull", re.IGNORECASE)
 _PULLED = re.compile(r"^status: |^digest: |writing manifest", re.IGNORECASE)
 
@@ -44,7 +41,7 @@ class Patience:
     idle: float = 2.0
     working: float = 10.0
     reserve: float = 5.0
-    """What an installation must leave of the step's time."""
+    """What an installation must leave of the run's time, where that is at least twice as long."""
 
 
 @record
@@ -68,6 +65,7 @@ class _Watch:
     channel: StdioChannel
     ctx: Context
     began: float
+    budget: float
     busy_at: float
     activity: Activity
     installed: str | None = None
@@ -110,7 +108,12 @@ async def wait_for(ctx: Context, channel: StdioChannel, pending: Pending, patien
     """Wait for an answer as long as there is reason to."""
     now = ctx.monotonic()
     watch = _Watch(
-        channel=channel, ctx=ctx, began=now, busy_at=now, activity=channel.process.family.activity()
+        channel=channel,
+        ctx=ctx,
+        began=now,
+        budget=ctx.time_left(),
+        busy_at=now,
+        activity=channel.process.family.activity(),
     )
     checked = 0
     while True:
@@ -180,7 +183,7 @@ def _given_up(watch: _Watch, patience: Patience) -> Why | None:
     fetching = watch.installing()
     if fetching is not None:
         watch.installed, watch.installed_until = fetching, None
-        return "installing" if ctx.time_left() < patience.reserve else None
+        return "installing" if ctx.time_left() < min(patience.reserve, watch.budget / 2) else None
     if ctx.time_left() < 1.0:
         return "not-read" if process.unread() else "silent"
     if watch.installed is not None and watch.installed_until is None:

@@ -21,11 +21,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-<<<<<<< HEAD
-__all__ = ["free_port", "left_behind", "node_environment", "old_node", "python_environment", "serving"]
-=======
-__all__ = ["Process", "free_port", "node_environment", "python_environment", "serving", "started"]
->>>>>>> w-stdio
+__all__ = [
+    "Process",
+    "free_port",
+    "left_behind",
+    "node_environment",
+    "old_node",
+    "python_environment",
+    "serving",
+    "started",
+]
 
 SOURCES = Path(__file__).parent / "servers"
 _INSTALL_SECONDS = 240
@@ -177,7 +182,7 @@ def _npm_installed(home: Path, packages: Mapping[str, str]) -> Path:
 
 
 def left_behind(mark: str) -> list[str]:
-    """The command lines of the processes that run with ``mark`` in their environment, whoever started them."""
+    """The command lines of the processes that have ``mark`` in their environment, whoever started them."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):  # of somebody else, or gone by now; a zombie runs no more

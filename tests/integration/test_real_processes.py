@@ -30,7 +30,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A healthy server and how it is started. ``sample`` is the tool that is called, ANY for one or another."""
+    """A healthy server and how it is started. ``sample`` is the tool to be called, ANY for one or another."""
 
     id: str
     argv: Argv
@@ -335,17 +335,31 @@ def test_an_interrupted_run_leaves_no_process(
     assert 11 == len(json.loads(out)["steps"])
 
 
-def test_the_deadline_of_a_run_leaves_no_process(
+def test_the_deadline_of_a_run_leaves_no_process(request: pytest.FixtureRequest, mark: str) -> None:
+    long_work = ("--tool", "trigger-long-running-operation", "--args", '{"duration": 600, "steps": 1}')
+    server = package("@modelcontextprotocol/server-everything")(request)
+    child = start(command_line(mark, *long_work, "--timeout", "3", "--", *server))
+    out, _ = child.communicate(timeout=30)
+
+    report = Report.model_validate_json(out)
+    assert [("sample_call", "CALL008")] == found(report, "error"), told(report)
+    assert (4, "possible") == (child.returncode, report.verdict.confidence)
+
+
+def test_a_short_run_does_not_accuse_a_launcher_for_certain(
     request: pytest.FixtureRequest, mark: str, tmp_path: Path
 ) -> None:
     state = ("--env", f"MCP_REMOTE_CONFIG_DIR={tmp_path}")
     with bridge_in_flight(request) as (listener, server):
-        child = start(command_line(mark, *state, "--timeout", "4", *server))
+        child = start(command_line(mark, *state, "--timeout", "3", *server))
         with listener.accept()[0]:
-            out, _ = child.communicate(timeout=20)
+            out, _ = child.communicate(timeout=30)
 
-    assert 4 == child.returncode, out
-    assert 11 == len(json.loads(out)["steps"])
+    report = Report.model_validate_json(out)
+    assert ("http_reachability", "possible") == (
+        report.verdict.failed_step and report.verdict.failed_step.id,
+        report.verdict.confidence,
+    ), told(report)
 
 
 def start(command: Sequence[str]) -> subprocess.Popen[str]:
