@@ -69,8 +69,7 @@ class _Watch:
     busy_at: float
     activity: Activity
     installed: str | None = None
-    fetched: bool = False
-    written: int | None = None
+    pulled: bool = False
     looked_at: float = 0.0
     read_at: float = 0.0
     installed_until: float | None = None
@@ -82,7 +81,6 @@ class _Watch:
         seen = process.family.activity()
         if seen.since(self.activity):
             self.busy_at, self.activity = now, seen
-        self.written = seen.written
         self.leaf = process.family.launcher()
 
     @property
@@ -95,13 +93,19 @@ class _Watch:
         lines = [said.text.strip() for said in process.stderr.lines]
         pulling = [line for line in lines if _PULLING.search(line)]
         if pulling and not any(_PULLED.search(line) for line in lines):
-            self.fetched = True
+            self.pulled = True
             return pulling[-1][:200]
         unread = process.unread()
         if self.leaf is None or unread == 0 or (self.remote and self.leaf.pid == process.pid):
             return None
-        self.fetched = self.fetched or self.written is None or self.written > _A_PACKAGE
         return f"{self.leaf.shown} is at work and has not started a server"
+
+    def fetched(self) -> bool:
+        """Whether more came onto the disk than a launcher writes that has all it needs."""
+        if self.installed is None or self.pulled:
+            return self.pulled
+        written = self.channel.process.family.activity().written
+        return written is None or written > _A_PACKAGE
 
 
 async def wait_for(ctx: Context, channel: StdioChannel, pending: Pending, patience: Patience) -> Waited:
@@ -139,7 +143,7 @@ def _waited(watch: _Watch, why: Why, **more: object) -> Waited:
     return Waited(
         why=why,
         installed=watch.installed,
-        fetched=watch.fetched,
+        fetched=watch.fetched(),
         seconds=seconds,
         **more,  # type: ignore[arg-type]
     )

@@ -69,7 +69,7 @@ class Member:
 class Activity:
     """What a family has done so far: processor time in seconds, bytes read and written, processes seen.
 
-    ``written`` are the bytes written alone, None where the system does not tell.
+    ``written`` are the bytes that launchers wrote, None where the system does not tell.
     """
 
     cpu: float
@@ -124,8 +124,13 @@ class Family:
             cpu=sum(self._cpu.values()),
             bytes=sum(self._bytes.values()),
             seen=len(self._members),
-            written=sum(self._written.values()) if self._written else None,
+            written=sum(self._by_launchers()) if self._written else None,
         )
+
+    def _by_launchers(self) -> Iterator[int]:
+        for pid, written in self._written.items():
+            if launcher_of(self._members[pid].argv) is not None:
+                yield written
 
     def launcher(self) -> Member | None:
         """A launcher that is alive and has started nothing (any more)."""
