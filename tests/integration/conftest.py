@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from integration.local_runs import command_line, package, start
 from integration.server_processes import left_behind, node_environment, old_node, python_environment
 
 
@@ -47,3 +50,17 @@ def mark() -> Iterator[str]:
     value = uuid.uuid4().hex
     yield value
     assert [] == left_behind(value)
+
+
+@pytest.fixture(scope="session")
+def without_network(request: pytest.FixtureRequest) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A run of mistral-mcp with a key and no network, where its SDK tries again for half a minute."""
+    unshare, mark = shutil.which("unshare"), uuid.uuid4().hex
+    if unshare is None or subprocess.run([unshare, "-rn", "true"], check=False).returncode:
+        pytest.skip("no network namespace of one's own here, in which nothing is reached")
+    call = ("--tool", "workflow_execute", "--args", '{"workflowIdentifier": "report"}')
+    server = (unshare, "-rn", *package("mistral-mcp")(request))
+    child = start(command_line(mark, "--env", "MISTRAL_API_KEY=any", *call, "--", *server))
+    yield mark, child
+    child.terminate()
+    child.communicate(timeout=20)

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from integration.local_runs import Argv, command_line, found, judged_healthy, package, run, start, told
 from integration.server_processes import SOURCES, serving
 
-from diagnose import Connector, Options, Report, diagnose_sync
-from diagnose.connector import Secret, StdioTransport
+from diagnose import Options, Report
 
 pytestmark = pytest.mark.integration
 
-Argv = Callable[[pytest.FixtureRequest], Sequence[str]]
 ANY = "any"
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def meanwhile(request: pytest.FixtureRequest) -> None:
+    """Begin the run that waits for half a minute, whose test comes after these."""
+    with contextlib.suppress(pytest.skip.Exception):
+        request.getfixturevalue("without_network")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,16 +44,6 @@ class Case:
     tools: int
     sample: str | None = ANY
     env: dict[str, str] = field(default_factory=dict)
-
-
-def package(name: str, *args: str) -> Argv:
-    """A server of an npm package, started as ``node .../dist/index.js``."""
-
-    def argv(request: pytest.FixtureRequest) -> Sequence[str]:
-        home: Path = request.getfixturevalue("node_servers")
-        return ("node", str(home / "node_modules" / name / "dist" / "index.js"), *args)
-
-    return argv
 
 
 def python_1(request: pytest.FixtureRequest) -> Sequence[str]:
@@ -112,42 +108,6 @@ CASES = (
 )
 
 
-def run(argv: Sequence[str], mark: str, options: Options | None = None, **env: str) -> Report:
-    """Diagnose a process whose family can be found again by ``mark``."""
-    given = {name: Secret(value) for name, value in {**env, "TEST_MARK": mark}.items()}
-    transport = StdioTransport(command=argv[0], args=tuple(argv[1:]), env=given)
-    return diagnose_sync(
-        Connector(name="real", transport=transport), options=options, environ=dict(os.environ)
-    )
-
-
-def found(report: Report, *severities: str) -> list[tuple[str, str]]:
-    return [
-        (step.id, finding.code)
-        for step in report.steps
-        for finding in step.findings
-        if finding.severity in severities
-    ]
-
-
-def told(report: Report) -> str:
-    """What a failed assertion must show: every finding in words."""
-    return "\n".join(
-        f"{step.id} {finding.code} {finding.summary} | {[item.observed for item in finding.evidence]}"
-        for step in report.steps
-        for finding in step.findings
-    )
-
-
-def judged_healthy(report: Report, *, version: str, tools: int) -> None:
-    assert [] == found(report, "error", "warning"), told(report)
-    assert {"passed", "not_applicable"} == {step.status for step in report.steps}
-    assert (version, tools) == (
-        report.step("mcp_initialize").facts["protocol_version"],
-        report.step("list_tools").facts["tools"],
-    )
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_a_healthy_local_server_gets_no_finding(
     case: Case, request: pytest.FixtureRequest, mark: str
@@ -187,11 +147,6 @@ def bridge(request: pytest.FixtureRequest, mode: str) -> Iterator[Sequence[str]]
         yield ("node", str(home / "node_modules/mcp-remote/dist/proxy.js"), f"{origin}/mcp")
 
 
-def command_line(mark: str, *arguments: str) -> list[str]:
-    diagnose = [sys.executable, "-m", "diagnose", "run", "--json", "--env", f"TEST_MARK={mark}"]
-    return [*diagnose, *arguments]
-
-
 def test_npx_is_waited_for_with_a_cold_cache_and_a_warm_one(mark: str, tmp_path: Path) -> None:
     if shutil.which("npx") is None:
         pytest.skip("npx is not on the PATH")
@@ -208,31 +163,6 @@ def test_npx_is_waited_for_with_a_cold_cache_and_a_warm_one(mark: str, tmp_path:
     if sys.platform == "linux":  # elsewhere nothing tells what a launcher wrote
         facts = [json.loads(done.stdout)["steps"][3]["facts"] for done in (cold, warm)]
         assert [True, False] == ["cold_start" in learned for learned in facts]
-
-
-HARD = "mistral-mcp"
-
-
-def test_a_key_that_only_stderr_misses_is_a_warning_and_the_connector_works(
-    request: pytest.FixtureRequest, mark: str
-) -> None:
-    report = run(package(HARD)(request), mark)
-
-    assert ([], [("tls", "STDIO011")]) == (found(report, "error"), found(report, "warning")), told(report)
-    warning = report.step("tls").findings[0]
-    assert "[mistral-mcp] MISTRAL_API_KEY is not set." == warning.evidence[0].observed
-    assert "MISTRAL_API_KEY" in warning.summary
-    assert "MISTRAL_API_KEY" in warning.fix
-    assert "warned" == report.verdict.status
-    assert 8 == report.step("list_tools").facts["tools"]
-
-
-def test_a_node_that_is_too_old_is_named(request: pytest.FixtureRequest, mark: str, node_16: str) -> None:
-    _, script = package(HARD)(request)
-    report = run((node_16, script), mark)
-
-    assert [("http_reachability", "STDIO016")] == found(report, "error", "warning"), told(report)
-    assert "ReadableStream is not defined" in report.verdict.summary
 
 
 NO_PACKAGE = "@modelcontextprotocol/server-that-nobody-published"
@@ -360,9 +290,3 @@ def test_a_short_run_does_not_accuse_a_launcher_for_certain(
         report.verdict.failed_step and report.verdict.failed_step.id,
         report.verdict.confidence,
     ), told(report)
-
-
-def start(command: Sequence[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
