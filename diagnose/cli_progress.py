@@ -54,6 +54,7 @@ class Progress(NoProgress):
         self._stays = stays
         self._lines = 0
         self._running: StepStarted | None = None
+        self._done: list[StepResult] = []
         self._frame = 0
 
     def __enter__(self) -> Progress:
@@ -73,6 +74,7 @@ class Progress(NoProgress):
             self._spin()
         elif isinstance(event, StepFinished):
             self._running = None
+            self._done.append(event.result)
             self._add(self._finished(event.result))
 
     @contextlib.asynccontextmanager
@@ -100,7 +102,8 @@ class Progress(NoProgress):
         took = f"{result.duration_ms:8.1f} ms" if result.duration_ms is not None else " " * 11
         said = ", ".join(dict.fromkeys(entry.code for entry in result.findings if entry.severity != "info"))
         status = self._paint.status(result.status, f"{STATUSES[result.status]:<8}")
-        rest = f" {result.number:>2} {result.title:<18}{took}  {said or line(reason(result))}".rstrip()
+        after = said or line(reason(result, self._done))
+        rest = f" {result.number:>2} {result.title:<18}{took}  {after}".rstrip()
         return f"  {status}{self._cut(rest, taken=12)}"
 
     def _add(self, text: str) -> None:

@@ -256,8 +256,9 @@ class Run:
         )
 
     def _allowed(self, step: Step, left: float) -> float:
-        usual = step.deadline(self.ctx) if callable(step.deadline) else step.deadline
-        own = self.ctx.options.step_timeout or usual
+        options = self.ctx.options
+        patience = step.patience if options.tool is not None else None
+        own = options.step_timeout or patience or step.deadline
         if self._interrupted or self._out_of_time:
             return min(own, TEARDOWN_GRACE)
         return max(min(own, left), 0.001)

@@ -161,8 +161,6 @@ class Fault(Exception):
 Check = Callable[..., Awaitable[Facts]]
 OnTimeout = str | Callable[["Recorded | None"], str]
 """A code, or a function from the last exchange of the step to one."""
-Deadline = float | Callable[..., float]
-"""Seconds, or a function that gives them from the context of the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,8 +179,10 @@ class Step:
     wants: tuple[type[Facts], ...] = ()
     codes: tuple[str, ...] = ()
     on_timeout: OnTimeout
-    deadline: Deadline
+    deadline: float
     always: bool = False
+    patience: float | None = None
+    """The deadline where the user named what is done."""
     called: str | None = None
     """The title where the transport gives the step another one."""
 
@@ -203,8 +203,9 @@ def step(
     wants: tuple[type[Facts], ...] = (),
     codes: tuple[str, ...],
     on_timeout: OnTimeout,
-    deadline: Deadline,
+    deadline: float,
     always: bool = False,
+    patience: float | None = None,
     called: str | None = None,
 ) -> Callable[[Check], Step]:
     """Make a check function a :class:`Step`; ``deadline`` is in seconds."""
@@ -220,6 +221,7 @@ def step(
             on_timeout=on_timeout,
             deadline=deadline,
             always=always,
+            patience=patience,
             called=called,
         )
 

@@ -1,4 +1,4 @@
-"""Every class of the field for steps 5 and 6 is named by a page and provoked by a scenario.
+"""Every class of the field for steps 5 and 6 and for local processes is named by a page and has a scenario.
 
 The corpus is a collection of real failures; what is here is its list of classes, with the reason for each.
 """
@@ -55,6 +55,25 @@ PROBED = {
     "auth.registered-client-forgotten": "a stored client id is unknown, and a new one is given",
 }
 
+# What breaks before a local process says its first word, and what only a process can do.
+LOCAL = {
+    "stdio.stdout-pollution": "a banner or a log line where messages belong",
+    "stdio.cold-start-timeout": "an installation that outlasts the client",
+    "stdio.command-not-found": "another PATH than the shell's, or nothing installed",
+    "stdio.env-not-inherited": "a variable of the shell that is not passed on",
+    "stdio.exit-at-start": "an end before the first answer",
+    "stdio.docker-not-running": "the daemon is not there",
+    "stdio.env-replaces-path": "the connector's variables are all there is",
+    "stdio.module-not-found": "the package is there, a part of it is not",
+    "init.stdio-silent-on-discover": "an older server ignores what it does not know",
+    "init.discover-double-spawn": "two starts where one is possible",
+    "call.pipe-deadlock": "a child writes and nobody reads",
+    "teardown.process-survives": "closed, and still there",
+}
+
+# Batch files need Windows: the rule is tested with an injected platform instead of a scenario.
+ELSEWHERE = ("stdio.windows-cmd-shim",)
+
 # What shows only when a credential is used more than once: not held to the two rules below.
 ASKED_FOR = (
     "token.accepted-then-never-used",
@@ -63,13 +82,13 @@ ASKED_FOR = (
 )
 
 
-@pytest.mark.parametrize("name", [*DISCOVERY, *TOKEN, *PROBED])
+@pytest.mark.parametrize("name", [*DISCOVERY, *TOKEN, *PROBED, *LOCAL, *ELSEWHERE])
 def test_a_class_of_the_field_is_named_by_a_page_that_is_in_force(name: str) -> None:
     naming = [code for code in codes() if page(code).status == "active" and name in page(code).field]
     assert [] != naming
 
 
-@pytest.mark.parametrize("name", [*DISCOVERY, *TOKEN, *PROBED])
+@pytest.mark.parametrize("name", [*DISCOVERY, *TOKEN, *PROBED, *LOCAL])
 def test_a_class_of_the_field_is_provoked_by_a_scenario(name: str) -> None:
     provoking = [made.name for made in scenarios() if name in made.field]
     assert [] != provoking

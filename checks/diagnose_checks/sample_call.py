@@ -32,12 +32,6 @@ def _timed_out(last: Recorded | None) -> str:
     return "CALL022" if last is not None and waits_for_client(last) else "CALL008"
 
 
-def _patience(ctx: Context) -> float:
-    """Seconds. What somebody names may be long work: most clients wait 60 s, a run by default in all."""
-    named = ctx.options.tool is not None or ctx.connector.sample is not None
-    return 50.0 if named else 30.0
-
-
 @step(
     "sample_call",
     gives=CallFacts,
@@ -45,7 +39,8 @@ def _patience(ctx: Context) -> float:
     wants=(ToolFacts,),
     codes=("CALL", "STDIO"),
     on_timeout=_timed_out,
-    deadline=_patience,
+    deadline=30,
+    patience=60,
 )
 async def sample_call(
     ctx: Context, init: InitFacts, session: SessionFacts, tools: ToolFacts | None

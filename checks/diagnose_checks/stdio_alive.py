@@ -190,8 +190,9 @@ def _unreadable(channel: StdioChannel, pending: Pending, waited: Waited) -> Faul
 
 def warn_noise(ctx: Context, channel: StdioChannel) -> None:
     """Warn of the first line on stdout that is no message; in a later step it is step 4's warning still."""
-    if not channel.noise:
+    if not channel.noise or channel.noise_told:
         return
+    channel.noise_told = True
     first = channel.noise[0]
     ctx.warn(
         "STDIO018",
@@ -208,7 +209,6 @@ def warn_noise(ctx: Context, channel: StdioChannel) -> None:
         count=channel.noise_count,
         effect="The official clients skip it; others end the connection or show a parse error.",
     )
-    channel.noise.clear()
 
 
 def _passed(seconds: float) -> str:

@@ -12,7 +12,7 @@ from diagnose.wire.stdio_channel import StdioChannel
 from diagnose_checks.facts import InitFacts, Lost, SessionFacts
 from diagnose_checks.stdio_alive import warn_noise
 from diagnose_checks.stdio_ends import last_words
-from diagnose_checks.stdio_signs import missing_variable
+from diagnose_checks.stdio_signs import missing_credential
 
 __all__ = ["same_process"]
 
@@ -136,7 +136,7 @@ def _warn_requests(ctx: Context, channel: StdioChannel, asked: RpcReply | Lost |
 def _warn_variable(ctx: Context, channel: StdioChannel) -> None:
     """A variable that the server says it misses, although it works so far: step 3's warning."""
     process = channel.process
-    found = missing_variable((said.text for said in process.stderr.lines), process.launch.env)
+    found = missing_credential((said.text for said in process.stderr.lines), process.launch.env)
     if found is None:
         return
     name, line = found

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from diagnose.records import record
 
-__all__ = ["Sign", "decisive_line", "is_lock", "missing_variable", "sign_of"]
+__all__ = ["Sign", "decisive_line", "is_lock", "missing_credential", "missing_variable", "sign_of"]
 
 
 @record
@@ -116,6 +116,8 @@ _DOES_WITHOUT = re.compile(
 """A server that says what it does without a variable does not miss it."""
 _VARIABLE = re.compile(r"(?<![A-Za-z0-9_$])([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?![A-Za-z0-9_])")
 _NO_VARIABLE = re.compile(r"^(?:ERR|E|HTTP|SSL|TLS|UV|ENOENT|DEBUG|INFO|WARN|ERROR)_")
+_CREDENTIAL = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|(?:^|_)(?:PAT|AUTH|DSN)(?:_|$)")
+_HARMLESS = re.compile(r"default|optional|fall(?:ing|s)? ?back|instead|ignored|anonymous", re.IGNORECASE)
 _LOCK = re.compile(
     r"EADDRINUSE|address already in use|already running|resource (?:busy|temporarily unavailable)"
     r"|database is locked|could not (?:acquire|obtain) .*lock|lock(?:ed| file)|another instance"
@@ -152,6 +154,13 @@ def missing_variable(lines: Iterable[str], passed: Mapping[str, str]) -> tuple[s
             if not passed.get(name) and not _NO_VARIABLE.match(name):
                 return name, line
     return None
+
+
+def missing_credential(lines: Iterable[str], passed: Mapping[str, str]) -> tuple[str, str] | None:
+    """The same of a server that goes on: only a credential, and only where nothing takes its place."""
+    serious = tuple(line for line in lines if not _HARMLESS.search(line))
+    found = missing_variable(serious, passed)
+    return found if found is not None and _CREDENTIAL.search(found[0]) else None
 
 
 def is_lock(lines: Iterable[str]) -> str | None:

@@ -124,13 +124,14 @@ async def wait_for(ctx: Context, channel: StdioChannel, pending: Pending, patien
         try:
             reply = await channel.answer(pending, within=_TICK)
         except ExchangeFailed as problem:
-            why: Why = "too-large" if problem.kind == "too-large" else "ended"
-            return _waited(watch, why, problem=problem)
+            if problem.kind == "too-large":
+                return _waited(watch, "too-large", line=pending.broken[-1], problem=problem)
+            return _waited(watch, "ended", problem=problem)
         if reply is not None:
             return _waited(watch, "answered", reply=reply)
         if len(pending.broken) > checked:
-            checked = len(pending.broken)
-            spoilt = _spoilt(pending)
+            fresh, checked = pending.broken[checked:], len(pending.broken)
+            spoilt = _spoilt(pending, fresh)
             if spoilt is not None:
                 return _waited(watch, spoilt[0], line=spoilt[1])
         ended = _given_up(watch, patience)
@@ -149,9 +150,9 @@ def _waited(watch: _Watch, why: Why, **more: object) -> Waited:
     )
 
 
-def _spoilt(pending: Pending) -> tuple[Why, Line] | None:
+def _spoilt(pending: Pending, fresh: list[Line]) -> tuple[Why, Line] | None:
     """A line that was meant to be an answer and that no client can take for one."""
-    for line in pending.broken:
+    for line in fresh:
         if line.kind == "encoding" and line.speaks_rpc:
             return "encoding", line
         if line.kind == "text" and _GLUED.search(line.raw):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from diagnose.model import Exchange, Report
 from diagnose.report.as_json import dumped
@@ -39,7 +39,7 @@ def _entries(report: Report) -> list[dict[str, Any]]:
             {
                 "startedDateTime": at.replace("+00:00", "Z"),
                 "time": total,
-                "request": _request(exchange.request),
+                "request": _request(exchange.request, report),
                 "response": _response(exchange),
                 "cache": {},
                 "timings": _timings(exchange.timings_ms),
@@ -49,14 +49,14 @@ def _entries(report: Report) -> list[dict[str, Any]]:
     return entries
 
 
-def _request(request: dict[str, Any]) -> dict[str, Any]:
+def _request(request: dict[str, Any], report: Report) -> dict[str, Any]:
     headers = _headers(request)
-    url = str(request.get("url", ""))
+    url = str(request.get("url") or _of_process(report))
     body = request.get("body")
     shown: dict[str, Any] = {
         "method": request.get("method", ""),
         "url": url,
-        "httpVersion": "HTTP/1.1",
+        "httpVersion": "unknown" if url.startswith("stdio:") else "HTTP/1.1",
         "cookies": [],
         "headers": headers,
         "queryString": [{"name": name, "value": value} for name, value in parse_qsl(_query(url), True)],
@@ -66,6 +66,11 @@ def _request(request: dict[str, Any]) -> dict[str, Any]:
     if body:
         shown["postData"] = {"mimeType": _header(headers, "content-type"), "text": str(body)}
     return shown
+
+
+def _of_process(report: Report) -> str:
+    """HAR knows HTTP only: what went over pipes has the command in the place of a URL."""
+    return "stdio:" + quote(" ".join(report.connector.command or []))
 
 
 def _query(url: str) -> str:

@@ -47,6 +47,7 @@ def render(report: Report) -> str:
 def _properties(report: Report) -> list[tuple[str, str]]:
     found = [
         ("url", report.connector.url),
+        ("command", " ".join(report.connector.command) if report.connector.command else None),
         ("transport", report.connector.transport),
         ("verdict", report.verdict.summary),
         ("code", report.verdict.code),
@@ -71,7 +72,7 @@ def _case(suite: ElementTree.Element, step: StepResult, report: Report) -> None:
         told = ElementTree.SubElement(case, kind, attributes)
         told.text = _text(_block(step, decisive))
     elif step.status in ("skipped", "not_applicable"):
-        why = reason(step)
+        why = reason(step, report.steps)
         message = f"not applicable: {why}" if step.status == "not_applicable" else why
         ElementTree.SubElement(case, "skipped", {"message": _text(line(message))})
     lesser = [finding for finding in step.findings if finding.severity != "error"]

@@ -56,7 +56,7 @@ def _table(report: Report) -> Iterator[str]:
     for step in report.steps:
         took = f"{step.duration_ms:.1f} ms" if step.duration_ms is not None else ""
         codes = ", ".join(dict.fromkeys(found.code for found in step.findings if found.severity != "info"))
-        row = (str(step.number), step.title, STATUSES[step.status], took, codes or reason(step))
+        row = (str(step.number), step.title, STATUSES[step.status], took, codes or reason(step, report.steps))
         yield "| " + " | ".join(_escaped(cell) for cell in row) + " |"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from diagnose.model import Evidence, Exchange, Finding, Report, StepResult
 from diagnose.report.difference import cells, difference
 from diagnose.report.paint import Paint, tame
@@ -36,7 +38,7 @@ def render(
     paint = Paint(color=color, unicode=unicode, width=width)
     lines = [*_header(report, paint), ""]
     for step in report.steps:
-        lines += _step_lines(step, paint, verbosity)
+        lines += _step_lines(step, report.steps, paint, verbosity)
     lines.append("")
     failed = failed_steps(report)
     for position, step in enumerate(failed):
@@ -65,10 +67,10 @@ def _header(report: Report, paint: Paint) -> list[str]:
     return [f"{paint(word, style)}  {line(target)}", *paint.wrapped(dot.join(about), "  ")]
 
 
-def _step_lines(step: StepResult, paint: Paint, verbosity: int) -> list[str]:
+def _step_lines(step: StepResult, steps: Sequence[StepResult], paint: Paint, verbosity: int) -> list[str]:
     took = f"{step.duration_ms:8.1f} ms" if step.duration_ms is not None else " " * 11
     said = ", ".join(dict.fromkeys(entry.code for entry in step.findings if entry.severity != "info"))
-    after = said or line(reason(step))
+    after = said or line(reason(step, steps))
     status = paint.status(step.status, f"{STATUSES[step.status]:<8}")
     lines = [f"  {status} {step.number:>2} {step.title:<18}{took}  {after}".rstrip()]
     if verbosity:
@@ -186,7 +188,9 @@ def _conclusion(report: Report, paint: Paint) -> list[str]:
 
 def _exchange_lines(exchange: Exchange, paint: Paint) -> list[str]:
     request, response = exchange.request, exchange.response
-    sent = line(f"{request.get('method')} {request.get('url')}")
+    process = request.get("process")
+    where = f"process {process}, stdin" if process is not None else request.get("url")
+    sent = line(f"{request.get('method')} {where}")
     lines = [paint(f"Exchange {exchange.id} ({exchange.step})", "bold"), f"  > {sent}"]
     lines += _message(request, "  > ", paint)
     if response is None:

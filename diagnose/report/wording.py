@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from diagnose.display import display
 from diagnose.model import Finding, Report, StepResult
@@ -68,10 +68,11 @@ def failed_steps(report: Report) -> list[StepResult]:
     return [step for step in report.steps if step.status == "failed"]
 
 
-def reason(step: StepResult) -> str:
-    """Why a step did not run or did not apply; empty for one that ran."""
+def reason(step: StepResult, steps: Iterable[StepResult] = ()) -> str:
+    """Why a step did not run or did not apply; empty for one that ran. ``steps`` know their own titles."""
     if step.blocked_by is not None and step.blocked_by in TITLES:
-        return f"blocked by {TITLES[step.blocked_by][1]}"
+        known = {other.id: other.title for other in steps}
+        return f"blocked by {known.get(step.blocked_by, TITLES[step.blocked_by][1])}"
     return str(step.facts.get("reason", "")) if step.status in ("skipped", "not_applicable") else ""
 
 

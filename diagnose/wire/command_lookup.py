@@ -124,7 +124,8 @@ def shebang_of(path: Path) -> Shebang | None:
         return None
     if not first.startswith(b"#!"):
         return None
-    words = first[2:].split(b"\n", 1)[0].decode("utf-8", "replace").strip(" \t").split()
+    words = first[2:].split(b"\n", 1)[0].decode("utf-8", "replace").replace("\t", " ").split(" ")
+    words = [word for word in words if word]  # a carriage return belongs to the name, as for the kernel
     if not words:
         return None
     program = None

@@ -209,7 +209,7 @@ class ServerProcess:
         exited = self.exited_at
         left = await self._left_behind()
         if left:
-            self.family.kill_all()
+            await self._kill_all()
         await self._until_exit(_KILL_GRACE)
         ms = ((exited or time.monotonic()) - began) * 1000
         self._release()
@@ -238,6 +238,13 @@ class ServerProcess:
             left = tuple(member for member in self.family.look() if member.pid != self.pid)
             if not left or time.monotonic() >= until:
                 return left
+            await self._wait(0.02)
+
+    async def _kill_all(self) -> None:
+        """Kill the family and see it gone: a signal is on its way for a moment."""
+        self.family.kill_all()
+        until = time.monotonic() + _KILL_GRACE
+        while time.monotonic() < until and any(member.pid != self.pid for member in self.family.look()):
             await self._wait(0.02)
 
     async def _until_exit(self, within: float) -> bool:

@@ -35,9 +35,9 @@ _GONE = (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied, Proces
 
 def launcher_of(argv: tuple[str, ...]) -> str | None:
     """The launcher that a command line is, also behind the interpreter that runs it."""
-    for word in argv[:2]:
-        name = word.split()[0] if word.strip() else ""
-        name = name.replace("\\", "/").rpartition("/")[2].lower()
+    # npm sets its title, so that its whole command line stands in the first word.
+    for word in (*argv[:2], *(argv[0].split()[:1] if argv else ())):
+        name: str = word.replace("\\", "/").rpartition("/")[2].lower()
         for ending in _SCRIPT_ENDINGS:
             name = name.removesuffix(ending)
         name = {"npx-cli": "npx", "npm-cli": "npm"}.get(name, name)

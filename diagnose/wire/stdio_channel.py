@@ -21,6 +21,8 @@ _STRAY_S = 1.0
 """How long our own answer may still take once one with a wrong id is there."""
 _MOST_NOISE = 50
 _MOST_UNASKED = 64
+_MOST_BROKEN = 500
+"""More lines than an answer to an opening has when it is printed over many."""
 _KEPT_TEXT = 4000
 
 
@@ -63,6 +65,7 @@ class StdioChannel:
     client_version: str = "0"
     noise: list[Noise] = field(default_factory=list)
     noise_count: int = 0
+    noise_told: bool = False
     unasked: list[Mapping[str, Any]] = field(default_factory=list)
     first_message_at: float | None = None
     _next_id: int = 0
@@ -188,6 +191,7 @@ class StdioChannel:
         elif line.is_message:
             self._other(line, pending)
         elif line.kind == "too-large" and pending is not None and not pending.reading.answered:
+            pending.broken.append(line)
             raise self._failed(pending, "too-large", line.detail)
         elif line.kind == "batch" and pending is not None:
             pending.reading.sort(line.parsed)  # type: ignore[arg-type]  # a batch has been parsed
@@ -244,7 +248,7 @@ class StdioChannel:
         if len(self.noise) < _MOST_NOISE:
             after = round((line.at - self.process.began) * 1000, 1)
             self.noise.append(Noise(line=line, during=during, after_ms=after))
-        if pending is not None and len(pending.broken) < 5000:
+        if pending is not None and len(pending.broken) < _MOST_BROKEN:
             pending.broken.append(line)
 
     def _stray_for_too_long(self, pending: Pending) -> bool:

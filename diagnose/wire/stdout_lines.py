@@ -55,24 +55,32 @@ class Line:
 
 
 class LineReader:
-    """Feed bytes, get lines; a line beyond ``limit`` bytes is counted, cut and named, never kept."""
+    """Feed bytes, get lines; a line beyond ``limit`` bytes is cut and told at once, never kept."""
 
     def __init__(self, *, limit: int) -> None:
         self._limit = limit
         self._parts: list[bytes] = []
         self._held = 0
+        self._told = False
 
     def feed(self, chunk: bytes, at: float) -> Iterator[Line]:
         """The lines that ``chunk`` completes."""
         while (end := chunk.find(b"\n")) >= 0:
             self._take(chunk[:end])
-            yield self._line(at)
+            if self._told:
+                self._parts, self._held, self._told = [], 0, False
+            else:
+                yield self._line(at)
             chunk = chunk[end + 1 :]
         self._take(chunk)
+        if self._held > self._limit and not self._told:
+            # Its end may never come, and nobody could read it anyway.
+            self._told = True
+            yield self._too_large(b"".join(self._parts), at)
 
     def rest(self, at: float) -> Line | None:
         """What stands after the last newline when the stream has ended."""
-        return self._line(at) if self._held else None
+        return self._line(at) if self._held and not self._told else None
 
     @property
     def open(self) -> bytes:
@@ -87,15 +95,11 @@ class LineReader:
     def _line(self, at: float) -> Line:
         raw, size = b"".join(self._parts), self._held
         self._parts, self._held = [], 0
-        if size > self._limit:
-            return Line(
-                kind="too-large",
-                raw=raw[:_KEPT],
-                size=size,
-                at=at,
-                detail=f"a line of {size} bytes; {self._limit} are read",
-            )
-        return reading_of(raw, at=at)
+        return self._too_large(raw, at) if size > self._limit else reading_of(raw, at=at)
+
+    def _too_large(self, raw: bytes, at: float) -> Line:
+        detail = f"a line of more than {self._limit} bytes, of which no more are read"
+        return Line(kind="too-large", raw=raw[:_KEPT], size=len(raw), at=at, detail=detail)
 
 
 def reading_of(raw: bytes, *, at: float) -> Line:

@@ -56,3 +56,11 @@ def test_a_healthy_run_loads_neither_the_sdk_nor_a_screen(lab: Lab, arguments: l
 
     assert 0 == code
     assert {"pydantic", "httpx2", "anyio"} >= set(modules)
+
+
+def test_a_healthy_local_run_loads_neither_the_sdk_nor_a_screen(lab: Lab) -> None:
+    with lab.start("healthy-stdio-modern") as running:
+        code, modules = loaded("run", "--json", *running.args, *running.target)
+
+    assert 0 == code
+    assert {"pydantic", "httpx2", "anyio"} >= set(modules)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import select
 import signal
@@ -114,6 +115,7 @@ def test_rules_change_the_answers_of_a_process(lab: Lab) -> None:
         ("bad-shebang", FileNotFoundError),
         ("crlf-shebang", FileNotFoundError),
         ("directory", PermissionError),
+        ("being-written", OSError),
     ],
 )
 def test_a_command_that_cannot_be_started_cannot_be_started(
@@ -122,7 +124,7 @@ def test_a_command_that_cannot_be_started_cannot_be_started(
     with lab.start(process(f'[process]\ncommand = "{command}"')) as running, pytest.raises(problem) as met:
         subprocess.run(running.argv, check=False)
     if problem is OSError:
-        assert "Exec format error" in str(met.value)
+        assert met.value.errno == (errno.ETXTBSY if command == "being-written" else errno.ENOEXEC)
 
 
 @pytest.mark.parametrize(("cwd", "problem"), [("missing", FileNotFoundError), ("file", NotADirectoryError)])
