@@ -110,10 +110,6 @@ _SAYS_MISSING = (
     r"|no value|is empty|undefined|KeyError|environment variable|no api key"
 )
 _MISSING = re.compile(_SAYS_MISSING, re.IGNORECASE)
-_DOES_WITHOUT = re.compile(
-    r"default|fall(?:ing|s)? ?back|optional|instead|using |assuming |disabled|skipping", re.IGNORECASE
-)
-"""A server that says what it does without a variable does not miss it."""
 _VARIABLE = re.compile(r"(?<![A-Za-z0-9_$])([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?![A-Za-z0-9_])")
 _NO_VARIABLE = re.compile(r"^(?:ERR|E|HTTP|SSL|TLS|UV|ENOENT|DEBUG|INFO|WARN|ERROR)_")
 _CREDENTIAL = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|(?:^|_)(?:PAT|AUTH|DSN)(?:_|$)")
@@ -148,7 +144,7 @@ def sign_of(lines: Iterable[str]) -> Sign | None:
 def missing_variable(lines: Iterable[str], passed: Mapping[str, str]) -> tuple[str, str] | None:
     """The variable that a line says is missing, and the line; none that the process has."""
     for line in lines:
-        if not _MISSING.search(line) or _DOES_WITHOUT.search(line):
+        if not _MISSING.search(line):
             continue
         for name in _VARIABLE.findall(line):
             if not passed.get(name) and not _NO_VARIABLE.match(name):
