@@ -97,8 +97,11 @@ class Family:
 
     def look(self) -> tuple[Member, ...]:
         """The members that are alive now, the root first; whoever is new is remembered."""
-        if not self._seen:
-            self._remember(self.root)
+        root = self._seen.get(self.root)
+        if (
+            root is None or root.is_running()
+        ):  # again and again: "env node npx" becomes "node npx" becomes npm
+            self._remember(self.root, root)
         for process in tuple(self._seen.values()):
             with contextlib.suppress(*_GONE):
                 if process.is_running():

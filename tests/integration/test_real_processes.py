@@ -112,7 +112,7 @@ CASES = (
 def test_a_healthy_local_server_gets_no_finding(
     case: Case, request: pytest.FixtureRequest, mark: str
 ) -> None:
-    report = run(case.argv(request), mark, **case.env)
+    report = run(case.argv(request), mark, None, **case.env)
 
     judged_healthy(report, version=case.version, tools=case.tools)
     called = report.step("sample_call").facts.get("tool")
@@ -157,12 +157,15 @@ def test_npx_is_waited_for_with_a_cold_cache_and_a_warm_one(mark: str, tmp_path:
         for _ in range(2)
     )
 
-    for done in (cold, warm):
-        assert (0, "") == (done.returncode, done.stderr), done.stdout
-        judged_healthy(Report.model_validate_json(done.stdout), version=LEGACY, tools=13)
+    assert [(0, ""), (0, "")] == [(done.returncode, done.stderr) for done in (cold, warm)], cold.stdout
+    first, second = (Report.model_validate_json(done.stdout) for done in (cold, warm))
+    learned, later = (report.step("http_reachability").facts for report in (first, second))
+    judged_healthy(second, version=LEGACY, tools=13)
+    # A registry may be slow: from 10 s on some clients have given up, and the report says so.
+    slow = [("http_reachability", "STDIO019")] if learned["first_answer_ms"] >= 10_000 else []
+    assert ([], slow) == (found(first, "error"), found(first, "warning")), told(first)
     if sys.platform == "linux":  # elsewhere nothing tells what a launcher wrote
-        facts = [json.loads(done.stdout)["steps"][3]["facts"] for done in (cold, warm)]
-        assert [True, False] == ["cold_start" in learned for learned in facts]
+        assert [True, False] == ["cold_start" in facts for facts in (learned, later)]
 
 
 NO_PACKAGE = "@modelcontextprotocol/server-that-nobody-published"
@@ -233,7 +236,7 @@ BROKEN = (
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.id)
 def test_a_start_that_fails_is_named(broken: Broken, request: pytest.FixtureRequest, mark: str) -> None:
-    report = run(broken.argv(request), mark, **broken.env)
+    report = run(broken.argv(request), mark, None, **broken.env)
 
     assert [(broken.step, broken.code)] == found(report, "error", "warning"), told(report)
     assert broken.names in report.verdict.summary

@@ -71,7 +71,7 @@ def test_a_key_that_the_upstream_refuses_is_the_tools_error_and_not_the_connecto
     report = run(in_namespaces(request, tmp_path), mark, WORKFLOW, MISTRAL_API_KEY="wrong")
 
     assert [("sample_call", "CALL006")] == found(report, "error", "warning"), told(report)
-    assert "401" in report.step("sample_call").findings[0].evidence[0].observed
+    assert "401" in str(report.step("sample_call").findings[0].evidence[0].observed)
 
 
 def test_an_upstream_without_a_network_is_the_tools_error_and_not_the_connectors(
@@ -83,5 +83,5 @@ def test_an_upstream_without_a_network_is_the_tools_error_and_not_the_connectors
     report = Report.model_validate_json(out)
     assert [("sample_call", "CALL007")] == found(report, "error", "warning"), told(report)
     assert (0, "warned") == (child.returncode, report.verdict.status)
-    assert "fetch failed" in report.step("sample_call").findings[0].evidence[0].observed
+    assert "fetch failed" in str(report.step("sample_call").findings[0].evidence[0].observed)
     assert [] == left_behind(mark)
