@@ -28,10 +28,17 @@ def package(name: str, *args: str) -> Argv:
     return argv
 
 
-def run(argv: Sequence[str], mark: str, options: Options | None = None, **env: str) -> Report:
+def run(
+    argv: Sequence[str],
+    mark: str,
+    options: Options | None = None,
+    cwd: Path | None = None,
+    **env: str,
+) -> Report:
     """Diagnose a process whose family can be found again by ``mark``."""
     given = {name: Secret(value) for name, value in {**env, "TEST_MARK": mark}.items()}
-    transport = StdioTransport(command=argv[0], args=tuple(argv[1:]), env=given)
+    where = str(cwd) if cwd is not None else None
+    transport = StdioTransport(command=argv[0], args=tuple(argv[1:]), env=given, cwd=where)
     return diagnose_sync(
         Connector(name="real", transport=transport), options=options, environ=dict(os.environ)
     )

@@ -112,7 +112,7 @@ CASES = (
 def test_a_healthy_local_server_gets_no_finding(
     case: Case, request: pytest.FixtureRequest, mark: str
 ) -> None:
-    report = run(case.argv(request), mark, None, **case.env)
+    report = run(case.argv(request), mark, None, None, **case.env)
 
     judged_healthy(report, version=case.version, tools=case.tools)
     called = report.step("sample_call").facts.get("tool")
@@ -145,6 +145,23 @@ def bridge(request: pytest.FixtureRequest, mode: str) -> Iterator[Sequence[str]]
     ready = r"running on (http://127\.0\.0\.1:\d+)"
     with serving([sys.executable, str(SOURCES / "python_sdk_2.py"), mode], ready) as origin:
         yield ("node", str(home / "node_modules/mcp-remote/dist/proxy.js"), f"{origin}/mcp")
+
+
+@pytest.mark.parametrize(
+    ("words", "tools"),
+    [
+        (("@modelcontextprotocol/server-filesystem", str(SOURCES)), 14),
+        (("@modelcontextprotocol/server-memory",), 9),
+    ],
+    ids=["filesystem", "memory"],
+)
+def test_a_healthy_server_behind_npx_gets_no_finding(
+    words: Sequence[str], tools: int, mark: str, node_servers: Path
+) -> None:
+    report = run(("npx", "-y", *words), mark, cwd=node_servers)
+
+    judged_healthy(report, version=LEGACY, tools=tools)
+    assert "npx" == report.step("dns").facts["launcher"]
 
 
 def test_npx_is_waited_for_with_a_cold_cache_and_a_warm_one(mark: str, tmp_path: Path) -> None:
@@ -236,7 +253,7 @@ BROKEN = (
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.id)
 def test_a_start_that_fails_is_named(broken: Broken, request: pytest.FixtureRequest, mark: str) -> None:
-    report = run(broken.argv(request), mark, None, **broken.env)
+    report = run(broken.argv(request), mark, None, None, **broken.env)
 
     assert [(broken.step, broken.code)] == found(report, "error", "warning"), told(report)
     assert broken.names in report.verdict.summary
