@@ -19,11 +19,12 @@ from diagnose_checks.acquiring import acquires, open_with_new_token
 from diagnose_checks.auth_discovery import challenges_of
 from diagnose_checks.credential_form import wrong_form
 from diagnose_checks.enforcement import look_at_enforcement
-from diagnose_checks.facts import AuthFacts, DnsFacts, HttpFacts, TokenFacts
+from diagnose_checks.facts import AuthFacts, Crash, DnsFacts, HttpFacts, TokenFacts
+from diagnose_checks.identity_providers import advised, recognised
 from diagnose_checks.presented import presented
 from diagnose_checks.refusal import Refusal, refusal_of
 from diagnose_checks.renewing import open_with_renewed_token, renews
-from diagnose_checks.token_causes import KEY_WORDS, cause_of, forbidden, unexplained
+from diagnose_checks.token_causes import KEY_WORDS, cause_of, forbidden, unexplained, unscoped
 from diagnose_checks.token_keys import judge_keys
 from diagnose_checks.vetted_wires import VettedWires
 
@@ -59,6 +60,8 @@ async def _judged(
     shown = presented(ctx.connector, ctx.environ)
     if shown.token:
         ctx.redactor.register(shown.token)
+    if http._crash is not None:
+        raise _crashed(http._crash)
     if not http.challenged:
         if shown.kind == "none":
             return TokenFacts(needed=False)
@@ -68,7 +71,7 @@ async def _judged(
         raise _missing(ctx.connector.url, http, auth)
     refusal = refusal_of(ctx, http, auth, shown)
     warn_unsigned(ctx, refusal.reading, http._opening.exchange.id)
-    finding = await _why(ctx, http, auth, wires, refusal)
+    finding = _advised(await _why(ctx, http, auth, wires, refusal), auth, refusal)
     if renewed or not renews(ctx, finding):
         raise Fault.of(finding)
     again = await open_with_renewed_token(ctx, http, wires, refusal, finding)
@@ -87,7 +90,33 @@ async def _why(
     if found is not None and not doubted:
         return found
     keys = await judge_keys(wires, auth, refusal)
-    return keys.finding or found or unexplained(refusal, *keys.evidence, clue=keys.clue, cleared=keys.cleared)
+    return (
+        keys.finding
+        or found
+        or unscoped(refusal, *keys.evidence, cleared=keys.cleared)
+        or unexplained(refusal, *keys.evidence, clue=keys.clue, cleared=keys.cleared)
+    )
+
+
+def _advised(finding: Finding, auth: AuthFacts, refusal: Refusal) -> Finding:
+    """With the setting of the product that issued the token: the one that its iss names, if it names one."""
+    issuer = refusal.reading.text("iss") or auth.issuer
+    read = auth._server_metadata if issuer == auth.issuer else None
+    provider = recognised(read or {"issuer": issuer}) or recognised({"issuer": issuer})
+    return advised([finding], provider)[0]
+
+
+def _crashed(crash: Crash) -> Fault:
+    """No refusal and no admission: what judges credentials fails."""
+    return Fault(
+        "TOK050",
+        *crash.evidence,
+        where=crash.where,
+        exchange=crash.exchange,
+        status=crash.status,
+        proof=crash.proof,
+        server=crash.server,
+    )
 
 
 def _missing(url: str, http: HttpFacts, auth: AuthFacts) -> Fault:

@@ -126,6 +126,15 @@ def test_the_line_to_reproduce_starts_the_same_process_and_shows_no_secret(tmp_p
 
 
 @posix
+def test_what_a_process_inherits_is_not_printed_either() -> None:
+    program = "import os, sys; sys.exit('Error: bad ' + os.environ['ROOM_TOKEN'])"
+    environ = {**os.environ, "ROOM_TOKEN": "canary-0cc175b9c0"}
+    report = diagnose_sync(connector(program, inherits="all"), environ=environ)
+    assert "STDIO014" == report.verdict.code
+    assert "canary-0cc175b9c0" not in json.dumps(report.to_dict())
+
+
+@posix
 def test_a_line_before_every_answer_is_one_warning() -> None:
     report = diagnose_sync(connector(SERVER.format(before="print('hello', flush=True)")))
     assert 1 == codes(report, "warning").count(("http_reachability", "STDIO018"))

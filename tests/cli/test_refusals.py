@@ -42,7 +42,7 @@ REFUSED: list[tuple[str, list[str], str]] = [
     ("CFG005", [URL, "--ca-bundle", "/no/such/file"], "does not exist"),
     ("CFG005", [URL, "--client-cert", "/no/such/file"], "--client-cert"),
     ("CFG006", [], "type a URL"),
-    ("CFG006", ["run"], "TARGET is missing"),
+    ("CFG006", ["run"], "there is no target"),
     ("CFG006", [URL, "--colour", "never"], "did you mean --color?"),
     ("CFG006", [URL, "--era", "modren"], "did you mean modern?"),
     ("CFG006", [URL, "--format", "jsno"], "did you mean json?"),
