@@ -305,4 +305,3 @@ def _filled_in(transport: HttpTransport, environ: Mapping[str, str]) -> Iterator
         value = environ.get(name, "")
         if value and (value not in host or holds_secret(name, Secret(""))):
             yield value
-
