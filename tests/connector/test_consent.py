@@ -12,7 +12,7 @@ from diagnose_lab import Lab, Running
 
 from diagnose import Options
 from diagnose import diagnose as run
-from diagnose.connector import Connector, StdioTransport, discover, load
+from diagnose.connector import Connector, Secret, StdioTransport, discover, load
 from diagnose.errors import UsageError
 
 
@@ -53,7 +53,8 @@ def test_a_found_command_is_refused_until_it_is_allowed(local: Running, file: Pa
 def test_a_command_of_a_named_file_and_one_of_the_caller_are_meant(local: Running, file: Path) -> None:
     (entry,) = load(file)
     assert entry.connector is not None
-    made = StdioTransport(command=local.argv[0], args=local.argv[1:], env=dict(local.env))
+    env = {name: Secret(value) for name, value in local.env.items()}
+    made = StdioTransport(command=local.argv[0], args=local.argv[1:], env=env)
 
     assert "passed" == status(entry.connector)
     assert "passed" == status(Connector(name="mine", transport=made))
