@@ -70,6 +70,7 @@ async def open_with_new_token(ctx: Context, http: HttpFacts, auth: AuthFacts, dn
     from diagnose.oauth.acquisition import AcquisitionFailed, acquire
     from diagnose.oauth.callback import PortUnavailable
     from diagnose.oauth.client_key import KeyUnusable
+    from diagnose.oauth.registered_client import remove_registration
 
     credential = ctx.connector.credential
     assert isinstance(credential, OAuth2Credential)
@@ -97,6 +98,8 @@ async def open_with_new_token(ctx: Context, http: HttpFacts, auth: AuthFacts, dn
         # What the server refuses takes the place of no older login; what it never answered may be good.
         if credential.needs_person and not refused:
             place = await _kept(ctx, login)
+    if refused:
+        await remove_registration(flow, acquired.registration)
     shown = {
         "grant_type": credential.grant_type,
         "issuer": login.issuer,

@@ -16,9 +16,9 @@ from diagnose.step import Evidence, Finding
 from diagnose.wire.recorder import Recorded
 from diagnose.wire.rpc import RpcReply
 from diagnose.wire.strict_json import HostileJson, parse
-from diagnose_checks.auth_discovery import challenges_of
 from diagnose_checks.challenge import Challenges
 from diagnose_checks.claims import TokenReading, read_token
+from diagnose_checks.discovery_walk import challenges_of
 from diagnose_checks.facts import AuthFacts, HttpFacts
 from diagnose_checks.presented import Presented
 from diagnose_checks.scope_lists import scopes_in

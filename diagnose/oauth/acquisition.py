@@ -109,12 +109,16 @@ class Flow:
 
 @record
 class Acquired:
-    """A token; ``answer`` is the token endpoint's, and ``stray`` what else knocked at the callback."""
+    """A token; ``answer`` is the token endpoint's, and ``stray`` what else knocked at the callback.
+
+    ``registration`` is what the registration endpoint answered, where this flow registered a client.
+    """
 
     login: StoredLogin
     answer: EndpointAnswer
     asked_scope: str | None
     stray: Mapping[str, int]
+    registration: EndpointAnswer | None = None
 
 
 class AcquisitionFailed(Exception):
@@ -303,7 +307,13 @@ class _Acquisition:
         flow.redactor.register(*login.secrets())
         asked = self.memory.asked_scope or transport.asked_scope
         stray = dict(self.listener.wrong_hits) if self.listener is not None else {}
-        return Acquired(login=login, answer=answer, asked_scope=asked, stray=stray)
+        return Acquired(
+            login=login,
+            answer=answer,
+            asked_scope=asked,
+            stray=stray,
+            registration=transport.answers.get("registration"),
+        )
 
 
 def _end_of(client: Any) -> datetime | None:

@@ -284,12 +284,13 @@ def test_a_token_that_the_server_refuses_takes_the_place_of_no_older_login(diagn
     text = LOGIN.replace('token = "login"', 'token = "login"\naccept = "nothing"')
     running = lab.start(parse(text, name="login", folder=Path()))
     try:
-        older = kept_before(running)
+        older = kept_before(running, registration="configured")
         done = diagnose("login", running.url, "--open", "--json", env=browsing(running))
         assert 1 == done.returncode
         assert 1 < len(asked(running, "/mcp"))
         kept = open_store({**os.environ, **running.env}).all()
         assert [older.access_token] == [login.access_token for login in kept]
+        assert 1 == len([entry for entry in running.log if entry.method == "DELETE" and entry.server == "as"])
     finally:
         running.stop()
 
