@@ -28,7 +28,58 @@ defined = load(".cursor/mcp.json")[0]  # raises UsageError where the file cannot
 defined.connector  # None where an entry cannot be used: defined.reason says why
 ```
 
-A file is code: what it names is started only by a run, never by `load` or `discover`. Values that only the
+## What is on this machine
+
+`diagnose list` shows every connector of every file below, with client, transport, target, file and line:
+what overrides what, which server stands in several files and in which settings they differ, and what is
+wrong. An error is told whole, a warning by its code; `-v` tells all. A file that cannot be read is an entry
+of its own and hides nothing. `--client NAME` shows one client, `--config FILE` adds a file. Nothing is
+started or sent.
+
+`--json` prints the same as JSON in ASCII; its schema is [`schema/list-v1.json`](../schema/list-v1.json)
+(`diagnose schema --of list`), to which fields are only added.
+
+| field | is |
+|---|---|
+| `connectors[].usable` | whether its client can use it; `problems` say why not |
+| `connectors[].applies`, `folder` | whether it is in force in this folder, and the project that it is for |
+| `connectors[].place`, `overrides`, `overridden_by` | file, line, column and pointer |
+| `connectors[].target`, `bridged_url` | URL or command without secrets; where a bridge leads |
+| `connectors[].same_server` | other definitions of the same server, and the settings that `differs` names |
+| `connectors[].diagnosis` | with `--deep`: the verdict up to step 9, the `tools`, or why it was not run |
+| `broken_files` | files of which nothing could be read, each with its `problem` |
+| `duplicate_tools` | with `--deep`: tools of one name; a `warning` where one client has both, else `info` |
+
+The exit code is 0 when the list was printed, and 2 when the command line or FILE cannot be used. With
+`--fail-on error` (or `warning`) it is 1 when an entry, a file or a diagnosis has one.
+
+`--deep` diagnoses each connector that is in force up to its list of tools, four at a time, and compares the
+names (`explain CFG070`). It calls no tool. It starts a command of a found file only after a yes or with
+`--allow-stdio`, and does not reach a URL of a project's file that takes variables of this environment
+along: name that one.
+
+## A connector by its name
+
+`diagnose NAME` finds the connector in the files below and diagnoses it as its client would reach or start
+it. The client's own precedence decides between its files. Where several clients have the name, type
+`CLIENT:NAME`, such as `cursor:docs`; the message lists the forms. No such name is exit code 3, with the
+nearest one. An entry that its client cannot use is exit code 2, with file, line and the corrected text;
+what else is wrong with it is said on stderr and stands in the report, in `connector.problems`. Options go
+before what the file says; for a process these are `--env`, `--cwd`, `--inherit` and `--era`.
+
+## Who lets a command start
+
+A file is code where it names a command, and a project that was cloned brings its files along. So a command
+of a file that was found, and that nobody named, is shown whole (every word, the directory, the names of its
+variables, the file) and asked for: `Start this process? [y/N]`. Where nobody can be asked it is refused
+with exit code 2, unless `--allow-stdio` is given. A file that is named with `--config` and a command after
+two dashes need no question. Nothing is ever run through a shell. In Python it is the same: a connector of
+`discover()` is started by `diagnose()` only with `Options(allow_stdio=True)`, one of `load()` or of your
+own at once; `connect()` is the caller's decision.
+
+## What is filled in
+
+Neither `load` nor `discover` starts or sends anything. Values that only the
 client can see (inputs, keyrings, helpers) are named by a finding, with the variable to set instead. A literal
 secret works and is never printed. `mcp-servers` is a file with the common root key whose client is not known.
 

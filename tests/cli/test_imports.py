@@ -55,6 +55,7 @@ def loaded(*argv: str) -> tuple[int, list[str]]:
         ["explain", "Illegal header value"],
         ["lab", "--help"],
         ["lab", "list"],
+        ["list", "--help"],
     ],
 )
 def test_help_and_the_catalogue_load_nothing_heavy(argv: list[str]) -> None:

@@ -137,7 +137,8 @@ def test_a_connector_that_is_switched_off_is_diagnosed_and_said_to_be(
         done = named("docs", "--json", "--fail-on", "warning")
 
     assert 0 == done.returncode
-    assert "CFG073 docs is switched off in Cursor" in done.stderr
+    assert "docs is switched off in Cursor" in done.stderr
+    assert ["CFG073"] == [entry["code"] for entry in json.loads(done.stdout)["connector"]["problems"]]
 
 
 def test_a_namesake_that_is_of_no_use_is_told(machine: Machine, named: Named, lab: Lab) -> None:

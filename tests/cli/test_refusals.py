@@ -127,7 +127,12 @@ def test_a_refusal_is_one_sentence_with_the_correction(
 
 
 FILES_OF_CLIENTS = "".join(
-    path.read_text(encoding="utf-8") for path in (HERE.parents[1] / "connector/dialects").glob("*.*")
+    path.read_text(encoding="utf-8")
+    for path in (
+        *(HERE.parents[1] / "connector/dialects").glob("*.*"),
+        HERE.parent / "test_list.py",
+        HERE.parent / "test_named_targets.py",
+    )
 )
 """What provokes the codes of files that other clients have."""
 
