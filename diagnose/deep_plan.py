@@ -91,10 +91,10 @@ PLAN: tuple[Planned, ...] = (
         flag="--register",
         step="auth_discovery",
         request="POST to the registration endpoint",
-        most=2,
+        most=3,
         when="the authorization server has a registration endpoint",
         why="whether a client can register itself (RFC 7591): once with a loopback and once with an https "
-        "redirect URI",
+        "redirect URI, as a public client; once more with a listed method where that is refused",
         carries="the name connector-diagnose, a redirect URI, the scopes",
         never=_OF_NOBODY,
     ),

@@ -36,6 +36,7 @@ from diagnose_checks.token_response import judge_token_response, response_findin
 
 if TYPE_CHECKING:
     from diagnose.oauth.acquisition import Acquired, Flow, FlowClient, Interaction
+    from diagnose.oauth.callback import Redirect
     from diagnose.oauth.record import StoredLogin
 
 __all__ = ["Opened", "acquires", "open_with_new_token", "said_again"]
@@ -69,13 +70,13 @@ async def open_with_new_token(ctx: Context, http: HttpFacts, auth: AuthFacts, dn
     from diagnose.oauth.acquisition import AcquisitionFailed, acquire
     from diagnose.oauth.callback import PortUnavailable
     from diagnose.oauth.client_key import KeyUnusable
+    from diagnose.oauth.registered_client import remove_registration
 
     credential = ctx.connector.credential
     assert isinstance(credential, OAuth2Credential)
     _check_issuer(credential, auth)
     try:
-        flow = _flow(ctx, credential, http, auth, dns)
-        ctx.closing.push_async_callback(flow.wire.aclose)
+        flow = await _chosen(ctx, credential, http, auth, dns)
         ctx.if_late(lambda: late(flow))
         acquired = await acquire(flow)
     except KeyUnusable as problem:
@@ -86,11 +87,19 @@ async def open_with_new_token(ctx: Context, http: HttpFacts, auth: AuthFacts, dn
         raise fault_of_failure(ctx, flow, problem) from problem
     login = acquired.login
     _note(ctx, credential, acquired)
-    place = "this run alone" if not credential.needs_person else await _kept(ctx, login)
     ctx.login = login
-    filled = login.filled_in(credential, f"a login at {login.issuer}, kept in {place}")
+    filled = login.filled_in(credential, f"a login at {login.issuer} in this run")
     ctx.connector = ctx.connector.model_copy(update={"credential": filled})
-    reply = await said_again(ctx, http)
+    place, refused = "this run alone", False
+    try:
+        reply = await said_again(ctx, http)
+        refused = reply.status == 401
+    finally:
+        # What the server refuses takes the place of no older login; what it never answered may be good.
+        if credential.needs_person and not refused:
+            place = await _kept(ctx, login)
+    if refused:
+        await remove_registration(flow, acquired.registration)
     shown = {
         "grant_type": credential.grant_type,
         "issuer": login.issuer,
@@ -145,6 +154,48 @@ async def _kept(ctx: Context, login: StoredLogin) -> str:
 
     store = open_store(ctx.environ)
     return await in_daemon_thread(lambda: store.put(login))
+
+
+async def _chosen(
+    ctx: Context, credential: OAuth2Credential, http: HttpFacts, auth: AuthFacts, dns: DnsFacts | None
+) -> Flow:
+    """The flow with the client that an earlier login registered, where that is still good."""
+    from diagnose.oauth.registered_client import reusable, still_good
+    from diagnose.oauth.store import open_store
+
+    flow = _flow(ctx, credential, http, auth, dns)
+    ctx.closing.push_async_callback(flow.wire.aclose)
+    if flow.client.registration != "dynamic" or flow.interaction is None:
+        return flow
+    url, issuer = ctx.connector.url, flow.issuer
+    login = await in_daemon_thread(lambda: open_store(ctx.environ).find(url, issuer))
+    if login is None or not reusable(login, ctx.clock()):
+        return flow
+    redirect = _redirect_again(login, credential, ctx.options.login_port)
+    if redirect is None:
+        return flow
+    earlier = dataclasses.replace(
+        flow,
+        client=dataclasses.replace(
+            flow.client,
+            client_id=login.client_id,
+            client_secret=login.client_secret,
+            method=login.token_endpoint_auth_method,
+        ),
+        interaction=dataclasses.replace(flow.interaction, redirect=redirect),
+    )
+    ctx.redactor.register(*login.secrets())
+    return earlier if await still_good(earlier, login) else flow
+
+
+def _redirect_again(login: StoredLogin, credential: OAuth2Credential, port: int | None) -> Redirect | None:
+    """The callback that the earlier client registered; None where this login asks for another one."""
+    from diagnose.oauth.callback import redirect_of
+
+    registered = redirect_of(login.redirect_uri)
+    if registered is None or not registered.port or credential.redirect_uri not in (None, login.redirect_uri):
+        return None
+    return registered if port in (None, registered.port) else None
 
 
 def _check_issuer(credential: OAuth2Credential, auth: AuthFacts) -> None:

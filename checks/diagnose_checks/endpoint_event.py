@@ -156,4 +156,5 @@ def stream_facts(probe: Probe, opening: EventStreamOpening, *, declared: bool) -
         _http=probe.wire,
         _channel=opening.channel,
         _opening=reply,
+        _crash=opening.outcome.crash,
     )

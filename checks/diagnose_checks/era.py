@@ -39,6 +39,7 @@ Move = Literal[
     "modern",  # adopt the DiscoverResult
     "retry",  # the server names our version: ask once more
     "initialize",  # not modern, or not provably so: the legacy handshake decides
+    "refused",  # neither an era nor a version: the server contradicts itself
     "no-common-version",
     "invalid-discovery",
     "header-mismatch",
@@ -168,6 +169,12 @@ ERA_ROWS: tuple[Row, ...] = (
         move="initialize",
         sdk_would="legacy",
         why="the server lists handshake versions",
+    ),
+    Row(
+        when=lambda o: o.code == UNSUPPORTED_VERSION and o.names(MODERN_VERSION),
+        move="refused",
+        sdk_would="fail",
+        why="the server refuses, a second time, the very version that it lists",
     ),
     Row(
         when=lambda o: o.code == UNSUPPORTED_VERSION and bool(o.meaning.supported),

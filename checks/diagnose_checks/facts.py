@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from diagnose.records import record
-from diagnose.step import Facts
+from diagnose.step import Evidence, Facts
 from diagnose.wire.http_wire import HttpWire
 from diagnose.wire.proxies import ProxyRoute
 from diagnose.wire.recorder import Recorded
@@ -77,12 +77,26 @@ class TlsFacts(Facts):
 
 
 @record
+class Crash:
+    """The server failed over a credential, which step 6 says: ``proof`` is what the contrasts showed."""
+
+    status: str
+    proof: str
+    server: str
+    evidence: tuple[Evidence, ...]
+    where: str
+    exchange: int
+
+
+@record
 class HttpFacts(Facts):
     """An endpoint answered. ``_opening`` is the reply to the first message: discover or initialize.
 
     ``opened_with`` is ``server/discover``, ``initialize`` or ``GET`` (HTTP+SSE). The first request carries
     the credential, exactly as the runtime's does. ``challenged`` says that it was answered with 401, or
     with 403 and a Bearer challenge, or with a 403 that a request without the credential does not get.
+    Where ``_crash`` is set, the first request failed over its credential, and ``_opening`` is the answer
+    to the same request without it.
     """
 
     transport: Literal["streamable-http", "sse"]
@@ -97,6 +111,7 @@ class HttpFacts(Facts):
     _http: HttpWire
     _channel: RpcChannel
     _opening: RpcReply
+    _crash: Crash | None = None
 
 
 @record

@@ -76,11 +76,13 @@ def _authentication(document: Document, credential: OAuth2Credential) -> Finding
     offered = _texts(document.value.get(_METHODS))
     if offered is None:
         return None  # client_secret_basic by default, and nearly every server takes more than that
+    if methods == ("none",):
+        # A public client shows nothing. The authorization servers of the Python SDK and of FastMCP, and
+        # others with them, list what confidential clients send alone, and let public ones in with PKCE.
+        return None
     if not set(methods) & set(offered):
-        # A public client is let in by many servers that list what confidential clients send, and only that.
-        severity = "info" if methods == ("none",) else None
         observed = " ".join(offered) or "an empty list"
-        return _missing(document, "AUTH030", _METHODS, " or ".join(methods), observed, severity)
+        return _missing(document, "AUTH030", _METHODS, " or ".join(methods), observed)
     algorithms = _texts(document.value.get(_ALGORITHMS))
     if methods == ("private_key_jwt",) and algorithms and credential.signing_algorithm not in algorithms:
         return _missing(document, "AUTH030", _ALGORITHMS, credential.signing_algorithm, " ".join(algorithms))

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
 from diagnose.step import Evidence, Fault
+from diagnose_checks.crash_contrasts import server_error
 from diagnose_checks.forbidden_words import forbidden_reading
 from diagnose_checks.http_faults import fault_of, gateway_words
 from diagnose_checks.http_outcome import Outcome
@@ -316,6 +317,7 @@ CONTRASTS: Mapping[str, Contrast] = {
     "HTTP013": agent_ban,
     "HTTP014": accept,
     "HTTP015": rate_limit,
+    "HTTP016": server_error,
     "HTTP018": web_page,
     "HTTP019": login_page,
     "HTTP020": content_type,

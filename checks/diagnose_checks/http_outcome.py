@@ -13,6 +13,7 @@ from diagnose.step import Evidence
 from diagnose.wire.http_wire import ExchangeFailed
 from diagnose.wire.recorder import Recorded
 from diagnose.wire.rpc import RpcChannel, RpcReply
+from diagnose_checks.facts import Crash
 from diagnose_checks.rpc_faults import said
 
 __all__ = ["Outcome", "bearer_challenge", "speaks_mcp", "status_line"]
@@ -26,7 +27,10 @@ _HTTP_REFUSALS = frozenset({403, 406, 413, 415, 421, 429})
 
 @record
 class Outcome:
-    """What one request met: a reply, a broken exchange, or the end of the time it was given."""
+    """What one request met: a reply, a broken exchange, or the end of the time it was given.
+
+    ``crash`` says that the first request failed over its credential; this is then its contrast without one.
+    """
 
     url: str
     method: str
@@ -35,6 +39,7 @@ class Outcome:
     failure: ExchangeFailed | None = None
     waited_s: float | None = None
     recorded: Recorded | None = None
+    crash: Crash | None = None
 
     @property
     def status(self) -> int | None:

@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from diagnose.context import Context
 from diagnose.step import Evidence, Fault, step
 from diagnose_checks.cors_exposure import look_at_cors
+from diagnose_checks.crash_contrasts import NOTHING_EXPLAINS
 from diagnose_checks.endpoint_event import EventStreamOpening, open_stream, stream_facts
 from diagnose_checks.era import HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION
 from diagnose_checks.facts import HttpFacts, TlsFacts
@@ -90,6 +91,7 @@ def _warn_of_refusal(probe: Probe, opening: Outcome, *tried: Evidence) -> None:
         status=status_line(opening.exchange),
         message=opening.method,
         server=server or "an unnamed server",
+        proof=NOTHING_EXPLAINS,
     )
 
 
@@ -168,6 +170,7 @@ def _facts(probe: Probe, opening: Outcome) -> HttpFacts:
         _http=probe.wire,
         _channel=channel,
         _opening=reply,
+        _crash=opening.crash,
     )
 
 

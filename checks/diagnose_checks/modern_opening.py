@@ -160,6 +160,18 @@ async def _invalid_discovery(at: Situation) -> InitFacts:
     )
 
 
+async def _refused(at: Situation) -> InitFacts:
+    observed = symptom(at.reply)
+    assert observed is not None, "the table refuses over a JSON-RPC error only"
+    named = Evidence(
+        label="versions named by the server",
+        expected=f"none, or an answer in {MODERN_VERSION}, which was offered twice",
+        observed=", ".join(at.opening.meaning.supported or ()),
+        exchange=at.reply.exchange.id,
+    )
+    raise fault_of(at.reply, observed, INIT_CODES, named)
+
+
 async def _no_common_version(at: Situation) -> InitFacts:
     theirs = at.opening.meaning.supported or (at.opening.discovery.versions if at.opening.discovery else ())
     raise _disjoint(at, theirs)
@@ -324,6 +336,7 @@ _MOVES: Mapping[Move, Callable[[Situation], Awaitable[InitFacts]]] = {
     "modern": _adopt,
     "initialize": _initialize,
     "invalid-discovery": _invalid_discovery,
+    "refused": _refused,
     "no-common-version": _no_common_version,
     "header-mismatch": _header_mismatch,
     "missing-capability": _missing_capability,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import UTC, datetime
@@ -15,9 +16,9 @@ from diagnose.step import Evidence, Finding
 from diagnose.wire.recorder import Recorded
 from diagnose.wire.rpc import RpcReply
 from diagnose.wire.strict_json import HostileJson, parse
-from diagnose_checks.auth_discovery import challenges_of
 from diagnose_checks.challenge import Challenges
 from diagnose_checks.claims import TokenReading, read_token
+from diagnose_checks.discovery_walk import challenges_of
 from diagnose_checks.facts import AuthFacts, HttpFacts
 from diagnose_checks.presented import Presented
 from diagnose_checks.scope_lists import scopes_in
@@ -29,6 +30,18 @@ __all__ = ["Clock", "Refusal", "clock_of", "refusal_of"]
 
 _NOTICED = 60.0
 """Seconds of difference between two clocks that are worth a word."""
+
+# As the TypeScript SDK (expectedResource), JWT libraries and servers of their own say it.
+_ELSEWHERE = re.compile(
+    r"\baud\b|audience"
+    r"|(?:not|n't) (?:issued|intended|meant|minted|valid) (?:for|to) "
+    r"(?:this|the) (?:mcp )?(?:resource|server|service|api|protected resource)\b"
+    r"|(?:for|to) (?:another|a different|the wrong|other) (?:mcp )?(?:resource|server|service|api)\b"
+    r"|(?:another|different|wrong) resource|resource mismatch",
+    re.IGNORECASE,
+)
+# "Invalid, expired, or not issued for this resource": a stock phrase that names every reason, and so none.
+_OTHER_REASONS = re.compile(r"\b(?:expired|revoked|malformed|unknown|inactive)\b", re.IGNORECASE)
 
 
 @record
@@ -85,6 +98,12 @@ class Refusal:
     def says(self, *words: str) -> bool:
         """Whether the server's own reason holds one of these words."""
         return any(word in self.words.lower() for word in words)
+
+    @property
+    def names_audience(self) -> bool:
+        """Whether the server's own reason is that the token was made for somebody else."""
+        listed = re.search(r"\bor\b", self.words) and _OTHER_REASONS.search(self.words)
+        return _ELSEWHERE.search(self.words) is not None and not listed
 
     def finding(
         self,

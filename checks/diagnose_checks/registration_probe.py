@@ -23,6 +23,7 @@ from diagnose_checks.vetted_wires import Unanswered
 __all__ = ["Client", "Registered", "RegistrationReply", "probe_registration", "remove_clients"]
 
 _ID, _REMOVAL = "registration", "removal of a registration"
+_PUBLIC = "none"
 HTTPS_REDIRECT = "https://connector-diagnose.example/callback"
 Kind = Literal["registered", "redirect refused", "closed", "failed"]
 
@@ -42,11 +43,15 @@ class Client:
 
 @record
 class RegistrationReply:
-    """``redirect refused``: the server says so, or refuses this form as a bad request."""
+    """``redirect refused``: the server says so, or refuses this form as a bad request.
+
+    ``error`` is the code of a refusal (RFC 7591 3.2.2).
+    """
 
     kind: Kind
     detail: str
     redirect_uri: str
+    error: str | None = None
     exchange: int | None = None
     client: Client | None = None
 
@@ -86,11 +91,14 @@ async def probe_registration(ledger: Ledger, subject: Subject, redirect_uri: str
         return None
     first = loopback_forms(redirect_uri)[0]
     second = loopback_forms(None)[0] if first.startswith("https:") else HTTPS_REDIRECT
-    own = await _register(ledger, subject, endpoint, first)
+    own = await _asked(ledger, subject, endpoint, first, _PUBLIC)
+    method = _with_secret(subject) if own is not None and own.error == "invalid_client_metadata" else None
+    if method is not None:
+        own = await _asked(ledger, subject, endpoint, first, method) or own
     if own is None:
         return None
     decides = own.kind in ("registered", "redirect refused")
-    other = await _register(ledger, subject, endpoint, second) if decides else None
+    other = await _asked(ledger, subject, endpoint, second, method or _PUBLIC) if decides else None
     return Registered(endpoint=endpoint, own=own, other=other)
 
 
@@ -100,8 +108,8 @@ async def remove_clients(ledger: Ledger, registered: Registered) -> None:
         await _remove(ledger, client, registered.endpoint)
 
 
-async def _register(
-    ledger: Ledger, subject: Subject, endpoint: str, redirect_uri: str
+async def _asked(
+    ledger: Ledger, subject: Subject, endpoint: str, redirect_uri: str, method: str
 ) -> RegistrationReply | None:
     if not ledger.has_time():
         ledger.not_sent(_ID, "the step's time was over")
@@ -109,9 +117,9 @@ async def _register(
     document = {
         "client_name": "connector-diagnose",
         "redirect_uris": [redirect_uri],
-        "grant_types": ["authorization_code"],
+        "grant_types": _grants(subject),
         "response_types": ["code"],
-        "token_endpoint_auth_method": _method(subject),
+        "token_endpoint_auth_method": method,
     }
     if subject.scopes:
         document["scope"] = " ".join(subject.scopes)
@@ -126,11 +134,23 @@ async def _register(
     return reply
 
 
-def _method(subject: Subject) -> str:
-    # RFC 8414 2: an absent list means client_secret_basic, yet registering servers without it take "none".
+def _grants(subject: Subject) -> list[str]:
+    """What the SDKs' clients ask for: Python SDK 1.x registers nobody who leaves ``refresh_token`` out."""
+    listed = subject.server.get("grant_types_supported")
+    renews = not isinstance(listed, list) or "refresh_token" in listed
+    return ["authorization_code", "refresh_token"] if renews else ["authorization_code"]
+
+
+def _with_secret(subject: Subject) -> str | None:
+    """What a client with a secret may show, where the metadata lists methods and ``none`` is not among them.
+
+    A list without ``none`` proves nothing: the Python SDK's server and FastMCP's register public clients.
+    """
     listed = subject.server.get("token_endpoint_auth_methods_supported")
-    methods = [it for it in listed if isinstance(it, str)] if isinstance(listed, list) else ["none"]
-    return next((it for it in ("none", "client_secret_post", "client_secret_basic") if it in methods), "none")
+    methods = [it for it in listed if isinstance(it, str)] if isinstance(listed, list) else []
+    if _PUBLIC in methods:
+        return None
+    return next((it for it in ("client_secret_post", "client_secret_basic") if it in methods), None)
 
 
 def _read(ledger: Ledger, answer: Answer | Unanswered, redirect_uri: str) -> RegistrationReply:
@@ -154,7 +174,12 @@ def _read(ledger: Ledger, answer: Answer | Unanswered, redirect_uri: str) -> Reg
         kind = "closed"
         detail += "" if told else f", {answer.content_type or 'no content type'}"
     return RegistrationReply(
-        kind=kind, detail=detail, redirect_uri=redirect_uri, exchange=answer.exchange.id, client=client
+        kind=kind,
+        detail=detail,
+        redirect_uri=redirect_uri,
+        error=error if isinstance(error, str) else None,
+        exchange=answer.exchange.id,
+        client=client,
     )
 
 

@@ -35,26 +35,33 @@ def _row(code: str, pattern: str, advice: str) -> _Row:
     return _Row(code=code, pattern=re.compile(pattern, re.IGNORECASE), advice=advice)
 
 
+_ADVICE_RUNTIME = (
+    "Install the version that the line asks for and name its whole path in command: the client takes the "
+    "first one in its PATH."
+)
+_ADVICE_PACKAGE = "Correct the name or version of the package; look it up in the registry."
+
 _SIGNS: tuple[_Row, ...] = (
     _row(
         "STDIO017",
-        r"(?P<subject>cannot connect to the docker daemon[^.]*|error during connect[^.]*"
+        r"(?P<subject>cannot connect to the docker daemon(?:[^.]|\.\S)*|error during connect[^.]*"
         r"|permission denied while trying to connect to the docker[^.]*|docker daemon is not running"
         r"|cannot connect to podman[^.]*)",
         "Start Docker, or set DOCKER_HOST to the daemon in use; docker info must work in a shell first.",
     ),
+    _row("STDIO016", r"^npm err\S* (?:engine|notsup) Required: (?P<subject>.+)", _ADVICE_RUNTIME),
     _row(
         "STDIO016",
         r"(?P<subject>unsupported engine.*|EBADENGINE.*"
         r"|requires? (?:a )?(?:different )?(?:node(?:\.js)?|python)\W.*"
         r"|(?:node(?:\.js)?|python) (?:version )?v?[\d.]+ "
         r"(?:is not supported|is too old|or (?:newer|later|higher)|required).*|requires-python.*"
+        r"|no interpreter found for python [\d.]+.*"
         r"|(?:fetch|ReadableStream|WebSocket|File|CustomEvent) is not defined"
         r"|\S+ does not provide an export named \S+"
         r"|\.(?:toSorted|findLast|at|replaceAll) is not a function"
         r"|SyntaxError: Unexpected token '(?:\?\?=|\|\|=|&&=|\?|\.)'.*)",
-        "Install the version that the line asks for and name its whole path in command: the client takes the "
-        "first one in its PATH.",
+        _ADVICE_RUNTIME,
     ),
     _row(
         "STDIO015",
@@ -74,10 +81,24 @@ _SIGNS: tuple[_Row, ...] = (
     ),
     _row(
         "STDIO015",
-        r"(?:npm (?:error|err!) 404 +'?(?P<subject>@?[\w./-]+@?\S*?)'? is not in|E404|"
-        r"could not determine executable to run|no such package|not found in the package registry"
-        r"|No solution found when resolving)",
-        "Correct the name or version of the package; look it up in the registry.",
+        r"npm (?:error|err!) 404\s+(?:the requested resource )?'(?P<subject>@?[\w./-]+)@[^']*' "
+        r"(?:is not in|could not be found)",
+        _ADVICE_PACKAGE,
+    ),
+    _row(
+        "STDIO015",
+        r"(?:no matching version found for |there (?:is|are) no versions? of )(?P<subject>\S+\w)",
+        _ADVICE_PACKAGE,
+    ),
+    _row(
+        "STDIO015",
+        r"because (?P<subject>\S+) was not found in the package registry",
+        _ADVICE_PACKAGE,
+    ),
+    _row(
+        "STDIO015",
+        r"(?:E404|could not determine executable to run|no such package)",
+        _ADVICE_PACKAGE,
     ),
     _row("STDIO015", r"(?P<subject>ERR_MODULE_NOT_FOUND)", "Reinstall the package."),
 )
@@ -100,13 +121,17 @@ _LOCK = re.compile(
     re.IGNORECASE,
 )
 _ERROR = re.compile(
-    r"(?:\b[\w.]*(?:Error|Exception)\b\s*[:\[(]|^\s*(?:error|fatal|panic|usage)\b)", re.IGNORECASE
+    r"(?:\b[\w.]*(?:Error|Exception)\b\s*[:\[(]|^\s*(?:(?:error|fatal|panic)\b|npm err))",
+    re.IGNORECASE,
 )
+_ROOT = re.compile(r"^\s*(?:cause|caused by):\s*\S", re.IGNORECASE)
+_POINTER = re.compile(r"(?:complete|debug) log of this run|^npm notice|^\s*hint:", re.IGNORECASE)
+"""Lines that say where to read on."""
 
 
 def sign_of(lines: Iterable[str]) -> Sign | None:
-    """The first row of the table that a line bears out."""
-    said = tuple(lines)
+    """The first row of the table that a line bears out; what npm warns of did not end anything."""
+    said = [line for line in lines if not line.lower().startswith("npm warn")]
     for row in _SIGNS:
         for line in said:
             found = row.pattern.search(line)
@@ -140,7 +165,8 @@ def is_lock(lines: Iterable[str]) -> str | None:
 
 
 def decisive_line(lines: Iterable[str]) -> str:
-    """The line that says most: the last one that names an error, else the last."""
-    said = tuple(lines)
+    """The last cause of a chain, else the last line that names an error, else the last line."""
+    said = [line for line in lines if not _POINTER.search(line)]
+    causes = [line for line in said if _ROOT.search(line)]
     named = [line for line in said if _ERROR.search(line)]
-    return (named or list(said) or ["nothing"])[-1].strip()
+    return (causes or named or said or ["nothing"])[-1].strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from diagnose.context import Context
 from diagnose.records import record
 from diagnose.step import Evidence, Facts, Fault, step
-from diagnose.wire.process import Closing, ServerProcess
+from diagnose.wire.process import CLOSE_GRACE, Closing, ServerProcess
 from diagnose.wire.stdio_channel import StdioChannel
 from diagnose_checks.facts import InitFacts
 from diagnose_checks.stdio_alive import warn_noise
@@ -79,7 +79,7 @@ def _warn_signal(ctx: Context, process: ServerProcess, closed: Closing) -> None:
         "STDIO030",
         Evidence(
             label="the process after its stdin was closed",
-            expected="ended within 1.8 s",
+            expected=f"ended within {CLOSE_GRACE} s",
             observed=f"alive; ended by {closed.how} after {closed.ms / 1000:.1f} s",
         ),
         signal=closed.how,

@@ -27,6 +27,8 @@ Why = Literal[
 _TICK = 0.1
 _REMOTE = frozenset({"docker", "podman"})
 """Launchers whose server is no descendant, so that its work cannot be seen from here."""
+_A_PACKAGE = 1024 * 1024
+"""Bytes: npx with a warm cache writes a tenth of it, and many times it when it fetches a server."""
 _GLUED = re.compile(rb'^\s*[^{\s].*\{.*"jsonrpc"', re.DOTALL)
 _PULLING = re.compile(r"unable to find image|pulling from|pulling fs layer|trying to pull", re.IGNORECASE)
 _PULLED = re.compile(r"^status: |^digest: |writing manifest", re.IGNORECASE)
@@ -39,18 +41,22 @@ class Patience:
     idle: float = 2.0
     working: float = 10.0
     reserve: float = 5.0
-    """What an installation must leave of the step's time."""
+    """What an installation must leave of the run's time, where that is at least twice as long."""
 
 
 @record
 class Waited:
-    """How the wait ended. ``installed`` says what was being fetched, if anything was."""
+    """How the wait ended. ``installed`` says which launcher was at work before the server.
+
+    ``fetched`` is whether it is seen to have put something on the disk: with a warm cache it does not.
+    """
 
     why: Why
     reply: RpcReply | None = None
     problem: ExchangeFailed | None = None
     line: Line | None = None
     installed: str | None = None
+    fetched: bool = False
     seconds: float = 0.0
 
 
@@ -59,9 +65,11 @@ class _Watch:
     channel: StdioChannel
     ctx: Context
     began: float
+    budget: float
     busy_at: float
     activity: Activity
     installed: str | None = None
+    pulled: bool = False
     looked_at: float = 0.0
     read_at: float = 0.0
     installed_until: float | None = None
@@ -85,18 +93,31 @@ class _Watch:
         lines = [said.text.strip() for said in process.stderr.lines]
         pulling = [line for line in lines if _PULLING.search(line)]
         if pulling and not any(_PULLED.search(line) for line in lines):
+            self.pulled = True
             return pulling[-1][:200]
         unread = process.unread()
         if self.leaf is None or unread == 0 or (self.remote and self.leaf.pid == process.pid):
             return None
         return f"{self.leaf.shown} is at work and has not started a server"
 
+    def fetched(self) -> bool:
+        """Whether more came onto the disk than a launcher writes that has all it needs."""
+        if self.installed is None or self.pulled:
+            return self.pulled
+        written = self.channel.process.family.activity().written
+        return written is None or written > _A_PACKAGE
+
 
 async def wait_for(ctx: Context, channel: StdioChannel, pending: Pending, patience: Patience) -> Waited:
     """Wait for an answer as long as there is reason to."""
     now = ctx.monotonic()
     watch = _Watch(
-        channel=channel, ctx=ctx, began=now, busy_at=now, activity=channel.process.family.activity()
+        channel=channel,
+        ctx=ctx,
+        began=now,
+        budget=ctx.time_left(),
+        busy_at=now,
+        activity=channel.process.family.activity(),
     )
     checked = 0
     while True:
@@ -120,7 +141,13 @@ async def wait_for(ctx: Context, channel: StdioChannel, pending: Pending, patien
 
 def _waited(watch: _Watch, why: Why, **more: object) -> Waited:
     seconds = watch.ctx.monotonic() - watch.began
-    return Waited(why=why, installed=watch.installed, seconds=seconds, **more)  # type: ignore[arg-type]
+    return Waited(
+        why=why,
+        installed=watch.installed,
+        fetched=watch.fetched(),
+        seconds=seconds,
+        **more,  # type: ignore[arg-type]
+    )
 
 
 def _spoilt(pending: Pending, fresh: list[Line]) -> tuple[Why, Line] | None:
@@ -161,7 +188,7 @@ def _given_up(watch: _Watch, patience: Patience) -> Why | None:
     fetching = watch.installing()
     if fetching is not None:
         watch.installed, watch.installed_until = fetching, None
-        return "installing" if ctx.time_left() < patience.reserve else None
+        return "installing" if ctx.time_left() < min(patience.reserve, watch.budget / 2) else None
     if ctx.time_left() < 1.0:
         return "not-read" if process.unread() else "silent"
     if watch.installed is not None and watch.installed_until is None:

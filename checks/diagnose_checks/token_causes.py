@@ -18,7 +18,7 @@ from diagnose_checks.refusal import Refusal
 from diagnose_checks.token_kinds import bound_to_sender, id_token, other_tenant
 from diagnose_checks.token_times import ends, expired, not_yet, timeless
 
-__all__ = ["KEY_WORDS", "cause_of", "forbidden", "unexplained"]
+__all__ = ["KEY_WORDS", "cause_of", "forbidden", "unexplained", "unscoped"]
 
 Cause = Callable[[Refusal], "tuple[Finding, bool] | None"]
 """A finding, and whether the server's own words name this reason."""
@@ -32,14 +32,14 @@ _BEYOND_CLAIMS = ("revoked", "malformed", "inactive")
 
 def _audience(refusal: Refusal) -> tuple[Finding, bool] | None:
     """RFC 8707 and MCP authorization, token audience binding: the token names this server."""
-    audiences = refusal.reading.audiences
-    said = refusal.says("aud", "another resource", "different resource")
+    audiences, said = refusal.reading.audiences, refusal.names_audience
     wanted = [refusal.resource] if refusal.resource is not None else []
     wanted += [refusal.url]
-    known = _names(refusal)
-    if refusal.reading.form != "jwt" or (not audiences and not said):
+    if not audiences and not said:
         return None
-    if any(audience.rstrip("/") in known for audience in audiences):
+    if refusal.reading.form != "jwt":
+        return _audience_unread(refusal, wanted[0]), True
+    if _names_this_server(refusal):
         return None
     if not said and (
         refusal.says(*_BEYOND_CLAIMS, *KEY_WORDS) or any(_covers(one, refusal.url) for one in audiences)
@@ -48,10 +48,21 @@ def _audience(refusal: Refusal) -> tuple[Finding, bool] | None:
     observed = ", ".join(audiences) or "absent"
     proof = Evidence(label="aud", expected=" or ".join(dict.fromkeys(wanted)), observed=observed)
     confidence = "certain" if said else "likely"
-    return (
-        refusal.finding("TOK006", proof, confidence=confidence, audience=observed, resource=wanted[0]),
-        said,
-    )
+    args = {"audience": observed, "resource": wanted[0], "accepting": observed}
+    read = "its aud claim names another resource" if audiences else "it has no aud claim"
+    return refusal.finding("TOK006", proof, confidence=confidence, proof=read, **args), said
+
+
+def _audience_unread(refusal: Refusal, resource: str) -> Finding:
+    """The server's word alone: what the token was issued for shows only at its issuer."""
+    args = {"audience": "another resource", "accepting": "the audience that it does give"}
+    read = "what it was issued for cannot be read from here"
+    return refusal.finding("TOK006", confidence="likely", proof=read, resource=resource, **args)
+
+
+def _names_this_server(refusal: Refusal) -> bool:
+    known = _names(refusal)
+    return any(audience.rstrip("/") in known for audience in refusal.reading.audiences)
 
 
 def _names(refusal: Refusal) -> set[str]:
@@ -86,27 +97,64 @@ def _issuer(refusal: Refusal) -> tuple[Finding, bool] | None:
 def _scope(refusal: Refusal) -> tuple[Finding, bool] | None:
     """RFC 6750 3.1, insufficient_scope; MCP authorization, runtime insufficient scope errors."""
     bearer = refusal.challenges.of("Bearer", "DPoP")
-    named = bearer.params if bearer is not None else {}
-    if named.get("error", "") != "insufficient_scope" and not refusal.says("insufficient_scope"):
+    error = bearer.params.get("error") if bearer is not None else None
+    if error != "insufficient_scope" and not refusal.says("insufficient_scope"):
         return None
-    needed = tuple(named.get("scope", "").split())
+    return _lacking(refusal, "The server knows the token and refuses it for its scopes"), True
+
+
+def unscoped(refusal: Refusal, *more: Evidence, cleared: tuple[str, ...]) -> Finding | None:
+    """A 401 whose challenge names a scope that the token lacks, where all else was looked at and is right.
+
+    FastMCP's verifier refuses a missing scope like any bad token, in words that name every reason. The SDKs
+    name their scopes in every challenge, so the scope is the reason only after the others are ruled out.
+    """
+    granted, end = refusal.reading.scopes, ends(refusal)
+    missing = _missing(refusal)
+    if not cleared or not missing or granted is None or refusal.says(*_BEYOND_CLAIMS):
+        return None
+    if end is None or end <= refusal.clock.now or not _names_this_server(refusal):
+        return None
+    if refusal.reading.text("iss") not in refusal.issuers:
+        return None
+    proof = (
+        "The challenge names a scope that the token does not have, and all else that can be checked from"
+        " here is right"
+    )
+    finding = _lacking(refusal, proof, *more, confidence="likely")
+    return replace(finding, ruled_out=(*_ruled_out(refusal), *cleared))
+
+
+def _needed(refusal: Refusal) -> tuple[str, ...]:
+    """The scopes that the challenge names (RFC 6750 3)."""
+    bearer = refusal.challenges.of("Bearer", "DPoP")
+    return tuple(bearer.params.get("scope", "").split()) if bearer is not None else ()
+
+
+def _missing(refusal: Refusal) -> tuple[str, ...]:
     granted = refusal.reading.scopes
-    missing = tuple(scope for scope in needed if granted is None or scope not in granted)
+    return tuple(scope for scope in _needed(refusal) if granted is None or scope not in granted)
+
+
+def _lacking(refusal: Refusal, proof: str, *more: Evidence, confidence: str | None = None) -> Finding:
+    needed, missing, granted = _needed(refusal), _missing(refusal), refusal.reading.scopes
     shown = "scopes that are not readable from here" if granted is None else " ".join(granted) or "none"
     if granted is not None and refusal.reading.scope_claim != "scope":
         shown += f" (in the claim {refusal.reading.scope_claim})"
-    proof = Evidence(
+    seen = Evidence(
         label="scopes of the token", expected=" ".join(needed) or "not named by the server", observed=shown
     )
     ask = " ".join(dict.fromkeys((*(granted or ()), *needed))) or "the scopes its documentation names"
     lacking = " ".join(missing) or _nothing_missing(refusal, needed)
-    args = {"missing": lacking, "granted": shown, "prospect": _prospect(refusal, needed, missing)}
+    prospect = _prospect(refusal, needed, missing)
+    args = {"missing": lacking, "granted": shown, "prospect": prospect, "proof": proof}
     if needed and not missing and refusal.reading.scope_claim == "scp":
         change = "Let the server read the scopes from the claim scp as well, or let the issuer write scope"
         return refusal.finding(
-            "TOK008", proof, confidence="likely", actor="server_operator", change=change, **args
-        ), True
-    return refusal.finding("TOK008", proof, change=f"Log in again and ask for: {ask}", **args), True
+            "TOK008", seen, confidence="likely", actor="server_operator", change=change, **args
+        )
+    change = f"Log in again and ask for: {ask}"
+    return refusal.finding("TOK008", seen, *more, confidence=confidence, change=change, **args)
 
 
 def _nothing_missing(refusal: Refusal, needed: tuple[str, ...]) -> str:
@@ -189,7 +237,7 @@ def _ruled_out(refusal: Refusal) -> tuple[str, ...]:
     begin = reading.time("nbf")
     if begin is not None and begin <= refusal.clock.now:
         found.append("already valid (nbf)")
-    if any(audience.rstrip("/") in _names(refusal) for audience in reading.audiences):
+    if _names_this_server(refusal):
         found.append("aud names this server")
     if reading.text("iss") in refusal.issuers:
         found.append("iss is the authorization server that the resource names")

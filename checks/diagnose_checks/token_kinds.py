@@ -30,7 +30,7 @@ def id_token(refusal: Refusal) -> tuple[Finding, bool] | None:
     observed = ", ".join(marks)
     proof = Evidence(label="kind of the token", expected="an access token", observed=observed)
     # The audience of an ID token is the client: a server that names the audience names this.
-    named = said or refusal.says("aud")
+    named = said or refusal.names_audience
     confidence = "certain" if explicit or said else "likely"
     return refusal.finding("TOK023", proof, confidence=confidence, marks=observed), named
 

@@ -7,7 +7,6 @@ the connector's headers nor its client certificate, and that connects to judged 
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Mapping
 from typing import Literal
 
@@ -17,12 +16,11 @@ from diagnose.connector.address import Origin, origin_of
 from diagnose.connector.credential import Applied
 from diagnose.context import Context
 from diagnose.records import record
-from diagnose.wire.dial import AddressRefused, Dialler, ProxyRefused
+from diagnose.wire.dial import AddressRefused
 from diagnose.wire.http_wire import Answer, ExchangeFailed, HttpWire
-from diagnose.wire.proxies import effective_proxy
 from diagnose.wire.reach import Reach
-from diagnose.wire.transport import StagedTransport
-from diagnose.wire.trust import TrustStoreUnreadable, runtime_store
+from diagnose.wire.trust import TrustStoreUnreadable
+from diagnose.wire.vetted import vetted_transport
 from diagnose_checks.opening import user_agent
 
 __all__ = ["EACH_URL", "Unanswered", "VettedWires"]
@@ -90,16 +88,15 @@ class VettedWires:
             return Unanswered(kind="refused", detail=str(problem))
         except httpx2.InvalidURL as problem:
             return Unanswered(kind="refused", detail=f"it is no usable URL: {problem}")
-        except (ProxyRefused, TrustStoreUnreadable) as problem:
+        except TrustStoreUnreadable as problem:
             self._note(str(problem))
-            proxied = isinstance(problem, ProxyRefused)
-            detail = f"the proxy refuses the connection: {problem}" if proxied else str(problem)
-            return Unanswered(kind="unreachable", detail=detail, exchange=self.last_exchange())
+            return Unanswered(kind="unreachable", detail=str(problem), exchange=self.last_exchange())
         except ExchangeFailed as problem:
             status = problem.exchange.status
+            by_proxy = "the proxy refuses the connection: " if problem.kind == "proxy" else ""
             return Unanswered(
                 kind="unreachable" if status is None else "broken",
-                detail=problem.detail,
+                detail=f"{by_proxy}{problem.detail}",
                 status=status,
                 exchange=problem.exchange.id,
             )
@@ -123,25 +120,15 @@ class VettedWires:
 
     def _open(self, origin: Origin) -> HttpWire:
         ctx = self._ctx
-        # A client certificate is a credential too: it is for the connector's origin and for no other.
-        network = ctx.connector.network.model_copy(update={"client_certificate": None, "client_key": None})
-        store = runtime_store(network, ctx.environ) if origin.scheme == "https" else None
-        route = effective_proxy(origin, network, ctx.environ) if origin.scheme == "http" else None
-        forward: httpx2.Proxy | None = None
-        if route is not None:
-            login = (route.username, route.password or "") if route.username is not None else None
-            forward = httpx2.Proxy(str(route), auth=login)
-        dial = Dialler(
+        transport = vetted_transport(
+            origin,
+            reach=self.reach,
             resolver=ctx.resolver,
-            network=network,
+            network=ctx.connector.network,
             environ=ctx.environ,
-            store=store,
-            scheme=origin.scheme,
-            vet=self.reach.refuse_addresses,
         )
-        context = store.context if store is not None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         wire = HttpWire(
-            StagedTransport(dial, context, forward_proxy=forward),
+            transport,
             ctx.recorder,
             authorize=lambda url: Applied(),
             user_agent=user_agent(),

@@ -5,17 +5,20 @@ Production and diagnosis both start this and nothing else.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from diagnose.connector.secret import Secret
+from diagnose.connector.secret import PLACES, Secret, holds_secret, spelt_secrets
 from diagnose.records import record
 
 if TYPE_CHECKING:
     from diagnose.connector.model import StdioTransport
 
-__all__ = ["SAFE_VARIABLES", "Launch", "inherited", "launch_of", "safe_names"]
+__all__ = ["SAFE_VARIABLES", "Launch", "inherited", "launch_of", "process_secrets", "safe_names"]
+
+_SECRET_NAME = re.compile(r"key|token|secret|passw|credential", re.IGNORECASE)
 
 SAFE_VARIABLES: Mapping[str, tuple[str, ...]] = {
     # mcp/client/stdio.py of the Python SDK 1.x and 2.x; the TypeScript SDK has the same names.
@@ -63,6 +66,26 @@ def inherited(transport: StdioTransport, environ: Mapping[str, str]) -> dict[str
     return {
         name: environ[name] for name in safe_names() if name in environ and not environ[name].startswith("()")
     }
+
+
+def process_secrets(transport: StdioTransport, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Every value that the process gets and nobody may print. Raises UsageError for an unset reference."""
+    words = (*transport.args, transport.cwd or "")
+    # What an argument refers to is a secret; the words around it are not.
+    referred = {name for word in words for name in Secret(word).references} - PLACES
+    passed = {
+        name: value for name, value in inherited(transport, environ).items() if _SECRET_NAME.search(name)
+    }
+    return (
+        *(
+            value.resolve(environ, where=f"env {name}")
+            for name, value in transport.env.items()
+            if holds_secret(name, value)
+        ),
+        *(environ[name] for name in sorted(referred) if environ.get(name)),
+        *passed.values(),
+        *spelt_secrets(transport.args),
+    )
 
 
 def launch_of(transport: StdioTransport, environ: Mapping[str, str]) -> Launch:

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_val
 
 from diagnose.connector.address import Origin, origin_of, parse_endpoint, secrets_in
 from diagnose.connector.credential import Applied, BasicCredential, Credential, NoCredential, header_safe
-from diagnose.connector.secret import Secret, spelt_secrets
+from diagnose.connector.launch import process_secrets
+from diagnose.connector.secret import Secret, holds_secret
 from diagnose.errors import UsageError
 from diagnose.redact import Redactor
 
@@ -32,8 +33,6 @@ __all__ = [
     "ToolPolicy",
 ]
 
-_PLACES = frozenset({"HOME", "PATH", "PWD", "TMPDIR", "USER", "USERPROFILE", "APPDATA", "LOCALAPPDATA"})
-"""Variables that say where something is: their values are no secrets and must stay readable."""
 _RESERVED = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
 
@@ -254,18 +253,7 @@ class Connector(_Part):
     def secrets(self, environ: Mapping[str, str]) -> tuple[str, ...]:
         """Every resolved value that must not be printed. Raises UsageError."""
         if self.stdio is not None:
-            words = (*self.stdio.args, self.stdio.cwd or "")
-            # What an argument refers to is a secret; the words around it are not.
-            referred = {name for word in words for name in Secret(word).references}
-            return (
-                *(
-                    value.resolve(environ, where=f"env {name}")
-                    for name, value in self.stdio.env.items()
-                    if _is_secret(name, value)
-                ),
-                *(environ[name] for name in sorted(referred - _PLACES) if environ.get(name)),
-                *spelt_secrets(self.stdio.args),
-            )
+            return process_secrets(self.stdio, environ)
         applied = self.credential.apply(environ)
         return (
             *secrets_in(self.url),
@@ -274,7 +262,7 @@ class Connector(_Part):
             *(
                 value
                 for name, value in self.plain_headers(environ).items()
-                if _is_secret(name, self.headers[name])
+                if holds_secret(name, self.headers[name])
             ),
             *self.credential.kept_secrets(environ),
         )
@@ -293,7 +281,7 @@ class Connector(_Part):
     @property
     def secret_headers(self) -> tuple[str, ...]:
         """The names of the connector's own headers that hold a secret."""
-        return tuple(name for name, value in self.headers.items() if _is_secret(name, value))
+        return tuple(name for name, value in self.headers.items() if holds_secret(name, value))
 
     def connect(self) -> AbstractAsyncContextManager[mcp.Client]:
         """Open the production session with the official SDK: same URL, headers, trust, proxy, credential; or
@@ -315,12 +303,5 @@ def _filled_in(transport: HttpTransport, environ: Mapping[str, str]) -> Iterator
     host = transport.url.partition("://")[2].partition("/")[0]
     for name in transport.filled:
         value = environ.get(name, "")
-        if value and (value not in host or _is_secret(name, Secret(""))):
+        if value and (value not in host or holds_secret(name, Secret(""))):
             yield value
-
-
-def _is_secret(name: str, value: Secret) -> bool:
-    # A header or a variable is a secret when it says so or when its value was not written in the open.
-    marked = ("authorization", "cookie", "key", "token", "secret", "password", "credential", "session")
-    referred = set(value.references) - _PLACES
-    return bool(referred) or any(word in name.lower() for word in marked)

@@ -11,7 +11,10 @@ from pydantic_core import CoreSchema, core_schema
 
 from diagnose.errors import UsageError
 
-__all__ = ["Secret", "is_unfilled", "spelt_secrets"]
+__all__ = ["PLACES", "Secret", "holds_secret", "is_unfilled", "spelt_secrets"]
+
+PLACES = frozenset({"HOME", "PATH", "PWD", "TMPDIR", "USER", "USERPROFILE", "APPDATA", "LOCALAPPDATA"})
+"""Variables that say where something is: their values are no secrets and must stay readable."""
 
 # A default is for a variable that is unset or empty; the other form is a dollar that begins no reference.
 _REFERENCE = re.compile(r"\$\{(?:text:(\$)|env:([^}]{0,200}?)(?::-([^}]{0,2000}))?)\}")
@@ -54,6 +57,14 @@ def spelt_secrets(args: Sequence[str]) -> tuple[str, ...]:
         if value and not _REFERENCE.search(value):
             found.append(value)
     return tuple(found)
+
+
+_MARKED = ("authorization", "cookie", "key", "token", "secret", "password", "credential", "session")
+
+
+def holds_secret(name: str, value: Secret) -> bool:
+    """Whether a header or a variable is a secret: it says so, or its value was not written in the open."""
+    return bool(set(value.references) - PLACES) or any(word in name.lower() for word in _MARKED)
 
 
 class Secret:

@@ -7,12 +7,13 @@ says about a failure is a sentence that quotes the server, so the reason is take
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
@@ -22,6 +23,7 @@ from diagnose.connector.credential import AuthMethod, GrantType
 from diagnose.oauth.callback import Authorization, CallbackListener, Redirect
 from diagnose.oauth.flow_transport import EndpointAnswer, FlowTransport, Judged, Role
 from diagnose.oauth.record import Registration, StoredLogin
+from diagnose.oauth.registered_client import remove_registration
 from diagnose.oauth.sdk_providers import Memory, Sdk, load_sdk, provider
 from diagnose.oauth.token_request import TokenError, read_token_answer
 from diagnose.oauth.vetted import Unreached
@@ -107,12 +109,16 @@ class Flow:
 
 @record
 class Acquired:
-    """A token; ``answer`` is the token endpoint's, and ``stray`` what else knocked at the callback."""
+    """A token; ``answer`` is the token endpoint's, and ``stray`` what else knocked at the callback.
+
+    ``registration`` is what the registration endpoint answered, where this flow registered a client.
+    """
 
     login: StoredLogin
     answer: EndpointAnswer
     asked_scope: str | None
     stray: Mapping[str, int]
+    registration: EndpointAnswer | None = None
 
 
 class AcquisitionFailed(Exception):
@@ -182,13 +188,18 @@ class _Acquisition:
         if flow.interaction is not None and why is not None:
             raise AcquisitionFailed("refused", f"nobody is sent there: {why}")
         roles: dict[str, Role] = {str(metadata.token_endpoint): "token"}
-        if flow.client.registration == "dynamic" and metadata.registration_endpoint is not None:
+        registers = flow.client.registration == "dynamic" and flow.client.client_id is None
+        if registers and metadata.registration_endpoint is not None:
             roles[str(metadata.registration_endpoint)] = "registration"
             if flow.interaction is not None:
                 flow.interaction.person.registering(str(metadata.registration_endpoint))
         transport = FlowTransport(flow.judged, roles, flow.wire, flow.redactor, flow.seconds)
-        await self._drive(transport, self._auth(str(metadata.authorization_endpoint)))
-        return self._acquired(transport, str(metadata.token_endpoint))
+        try:
+            await self._drive(transport, self._auth(str(metadata.authorization_endpoint)))
+            return self._acquired(transport, str(metadata.token_endpoint))
+        except (AcquisitionFailed, asyncio.CancelledError):
+            await remove_registration(flow, transport.answers.get("registration"))
+            raise
 
     def _auth(self, authorization_endpoint: str) -> httpx2.Auth:
         async def visit(url: str) -> None:
@@ -281,6 +292,7 @@ class _Acquisition:
             client_id=client.client_id if client is not None else flow.client.client_id or "",
             # What is not needed again is not kept.
             client_secret=secret if renewable else None,
+            client_secret_expires_at=_end_of(client) if renewable else None,
             token_endpoint_auth_method=method or "none",
             registration=flow.client.registration,
             redirect_uri=self.listener.uri if self.listener is not None else None,
@@ -295,7 +307,22 @@ class _Acquisition:
         flow.redactor.register(*login.secrets())
         asked = self.memory.asked_scope or transport.asked_scope
         stray = dict(self.listener.wrong_hits) if self.listener is not None else {}
-        return Acquired(login=login, answer=answer, asked_scope=asked, stray=stray)
+        return Acquired(
+            login=login,
+            answer=answer,
+            asked_scope=asked,
+            stray=stray,
+            registration=transport.answers.get("registration"),
+        )
+
+
+def _end_of(client: Any) -> datetime | None:
+    """When the secret of a registered client ends (RFC 7591 3.2.1: 0 means never)."""
+    seconds = client.client_secret_expires_at if client is not None else None
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if seconds else None
+    except (OverflowError, OSError, ValueError):
+        return None
 
 
 def _places(problem: ValueError) -> list[tuple[Any, ...]]:

@@ -9,13 +9,13 @@ import httpx2
 
 from diagnose.connector import NetworkSettings
 from diagnose.connector.address import origin_of
-from diagnose.wire.dial import AddressRefused, Dialler, ProxyRefused
-from diagnose.wire.proxies import effective_proxy
+from diagnose.wire.dial import AddressRefused, ProxyRefused
 from diagnose.wire.reach import Reach
 from diagnose.wire.resolver import ResolutionFailed, Resolver
 from diagnose.wire.sockets import ConnectFailed, describe
 from diagnose.wire.transport import StagedTransport
-from diagnose.wire.trust import TrustStoreUnreadable, runtime_store
+from diagnose.wire.trust import TrustStoreUnreadable
+from diagnose.wire.vetted import vetted_transport
 
 __all__ = ["Unreached", "VettedTransport"]
 
@@ -44,8 +44,7 @@ class VettedTransport(httpx2.AsyncBaseTransport):
     ) -> None:
         self._reach = reach
         self._resolver = resolver
-        # A client certificate is a credential too: it is for the connector's origin and for no other.
-        self._network = network.model_copy(update={"client_certificate": None, "client_key": None})
+        self._network = network
         self._environ = environ
         self._opened: dict[str, StagedTransport] = {}
 
@@ -58,7 +57,9 @@ class VettedTransport(httpx2.AsyncBaseTransport):
             return await self._transport(url).handle_async_request(request)
         except AddressRefused as problem:
             raise Unreached(f"not sent: {problem}", refused=True) from problem
-        except (ResolutionFailed, ConnectFailed, ProxyRefused, TrustStoreUnreadable) as problem:
+        except ProxyRefused as problem:
+            raise Unreached(f"the proxy refuses the connection: {problem}") from problem
+        except (ResolutionFailed, ConnectFailed, TrustStoreUnreadable) as problem:
             raise Unreached(str(problem)) from problem
         except TimeoutError:
             raise  # the caller's own
@@ -69,22 +70,13 @@ class VettedTransport(httpx2.AsyncBaseTransport):
         origin = origin_of(url)
         if origin.scheme in self._opened:
             return self._opened[origin.scheme]
-        store = runtime_store(self._network, self._environ) if origin.scheme == "https" else None
-        route = effective_proxy(origin, self._network, self._environ) if origin.scheme == "http" else None
-        forward: httpx2.Proxy | None = None
-        if route is not None:
-            login = (route.username, route.password or "") if route.username is not None else None
-            forward = httpx2.Proxy(str(route), auth=login)
-        dial = Dialler(
+        self._opened[origin.scheme] = vetted_transport(
+            origin,
+            reach=self._reach,
             resolver=self._resolver,
             network=self._network,
             environ=self._environ,
-            store=store,
-            scheme=origin.scheme,
-            vet=self._reach.refuse_addresses,
         )
-        context = store.context if store is not None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._opened[origin.scheme] = StagedTransport(dial, context, forward_proxy=forward)
         return self._opened[origin.scheme]
 
     async def aclose(self) -> None:

@@ -24,16 +24,17 @@ from diagnose.wire.process_tree import Family, Member, unread
 from diagnose.wire.stderr_ring import StderrRing
 from diagnose.wire.stdout_lines import Line, LineReader
 
-__all__ = ["Closing", "ServerProcess", "kill_remaining"]
+__all__ = ["CLOSE_GRACE", "Closing", "ServerProcess", "kill_remaining"]
 
 _LINE_LIMIT = 8 * 1024 * 1024
 _WAITING_LINES = 1000
 _WAITING_BYTES = 16 * 1024 * 1024
 _AFTER_EXIT = 0.25
 """Seconds in which what an ended process had written still arrives."""
-_CLOSE_GRACE = 1.8  # the official Python SDK waits 2 s; three phases must fit into the 3 s of a teardown
-_TERM_GRACE = 0.6
-_KILL_GRACE = 0.4
+CLOSE_GRACE = 1.6
+"""Seconds for a server to end by itself. The official Python SDK waits 2; all of it must end within 3."""
+_TERM_GRACE = 0.5
+_KILL_GRACE = 0.3
 
 _live: set[ServerProcess] = set()
 
@@ -207,7 +208,8 @@ class ServerProcess:
         self.family.look()
         how = await self._end()
         exited = self.exited_at
-        left = await self._left_behind()
+        gently = how in ("stdin closed", "it had exited")
+        left = await self._left_behind(began + CLOSE_GRACE if gently else time.monotonic() + _KILL_GRACE)
         if left:
             await self._kill_all()
         await self._until_exit(_KILL_GRACE)
@@ -221,7 +223,7 @@ class ServerProcess:
         if self._stdin is not None:
             # What nobody reads would keep the stream open for ever.
             self._stdin.abort() if self._stdin.get_write_buffer_size() else self._stdin.close()
-        if await self._until_exit(_CLOSE_GRACE):
+        if await self._until_exit(CLOSE_GRACE):
             return "stdin closed"
         self.family.signal_group(signal.SIGTERM)
         if await self._until_exit(_TERM_GRACE):
@@ -231,9 +233,8 @@ class ServerProcess:
         self.family.kill_all()
         return "SIGKILL" if await self._until_exit(_KILL_GRACE) else "not ended"
 
-    async def _left_behind(self) -> tuple[Member, ...]:
-        """Who of the family is alive although the server is gone; children get a moment to notice it."""
-        until = time.monotonic() + _KILL_GRACE
+    async def _left_behind(self, until: float) -> tuple[Member, ...]:
+        """Who of the family is alive although the server is gone; children have time to notice it."""
         while True:
             left = tuple(member for member in self.family.look() if member.pid != self.pid)
             if not left or time.monotonic() >= until:

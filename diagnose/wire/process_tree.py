@@ -67,11 +67,15 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
-    """What a family has done so far: processor time in seconds, bytes read and written, processes seen."""
+    """What a family has done so far: processor time in seconds, bytes read and written, processes seen.
+
+    ``written`` are the bytes that launchers wrote, None where the system does not tell.
+    """
 
     cpu: float
     bytes: int
     seen: int
+    written: int | None
 
     def since(self, before: Activity) -> bool:
         """Whether anything worth the name happened after ``before``."""
@@ -89,11 +93,15 @@ class Family:
     _members: dict[int, Member] = field(default_factory=dict)
     _cpu: dict[int, float] = field(default_factory=dict)
     _bytes: dict[int, int] = field(default_factory=dict)
+    _written: dict[int, int] = field(default_factory=dict)
 
     def look(self) -> tuple[Member, ...]:
         """The members that are alive now, the root first; whoever is new is remembered."""
-        if not self._seen:
-            self._remember(self.root)
+        root = self._seen.get(self.root)
+        if (
+            root is None or root.is_running()
+        ):  # again and again: "env node npx" becomes "node npx" becomes npm
+            self._remember(self.root, root)
         for process in tuple(self._seen.values()):
             with contextlib.suppress(*_GONE):
                 if process.is_running():
@@ -113,8 +121,19 @@ class Family:
             with contextlib.suppress(*_GONE, AttributeError, NotImplementedError):
                 counted: Any = process.io_counters()  # not on macOS
                 read = getattr(counted, "read_chars", counted.read_bytes)
-                self._bytes[pid] = read + getattr(counted, "write_chars", counted.write_bytes)
-        return Activity(cpu=sum(self._cpu.values()), bytes=sum(self._bytes.values()), seen=len(self._members))
+                self._written[pid] = getattr(counted, "write_chars", counted.write_bytes)
+                self._bytes[pid] = read + self._written[pid]
+        return Activity(
+            cpu=sum(self._cpu.values()),
+            bytes=sum(self._bytes.values()),
+            seen=len(self._members),
+            written=sum(self._by_launchers()) if self._written else None,
+        )
+
+    def _by_launchers(self) -> Iterator[int]:
+        for pid, written in self._written.items():
+            if launcher_of(self._members[pid].argv) is not None:
+                yield written
 
     def launcher(self) -> Member | None:
         """A launcher that is alive and has started nothing (any more)."""

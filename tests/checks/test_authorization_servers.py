@@ -219,7 +219,12 @@ def test_the_grant_of_the_connector_is_offered(
     [
         ({}, {}, []),
         ({}, {"token_endpoint_auth_methods_supported": ["none"]}, []),
-        ({}, {"token_endpoint_auth_methods_supported": ["client_secret_post"]}, [("AUTH030", "info")]),
+        ({}, {"token_endpoint_auth_methods_supported": ["client_secret_post"]}, []),
+        (
+            {"token_endpoint_auth_method": "none"},
+            {"token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"]},
+            [],
+        ),
         (MACHINE, {"token_endpoint_auth_methods_supported": ["client_secret_post"]}, []),
         (MACHINE, {"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, [("AUTH030", None)]),
         (
@@ -396,3 +401,13 @@ def test_the_document_of_an_endpoint_with_a_query_is_asked_for_with_it_first() -
         "https://h.example/mcp?p=1", None
     )
     assert (f"{root}?p=1", root) == resource_metadata_urls("https://h.example/?p=1", None)
+
+
+# --- Routes
+
+
+def test_what_the_proxy_refuses_is_said_to_be_the_proxys(lab: Lab) -> None:
+    facts = facts_of(run(lab, "auth-server-proxy-refuses"))
+    refused = [one["detail"] for one in facts["candidates"] if one["outcome"] == "unreachable"]
+    assert refused
+    assert [] == [one for one in refused if "the proxy refuses the connection: 403" not in one]

@@ -164,6 +164,23 @@ def test_a_client_of_this_run_asks_where_the_connector_has_none(lab: Lab) -> Non
     assert clients == {seen.form["client_id"] for seen in asked(outcome, "/token")}
 
 
+def test_a_client_asks_for_no_secret_and_is_asked_for_none(lab: Lab) -> None:
+    outcome = run(lab, "auth-register-public-unlisted")
+    methods = [json.loads(seen.body)["token_endpoint_auth_method"] for seen in asked(outcome, "/register")]
+    assert ["none", "none"] == methods
+    answers = [
+        entry["outcome"] for entry in probes(outcome) if entry["request"].startswith("POST to the token")
+    ]
+    assert 1 == len(answers)
+    assert "invalid_grant" in answers[0]
+
+
+def test_a_listed_method_is_asked_for_only_where_a_public_client_is_refused(lab: Lab) -> None:
+    outcome = run(lab, "auth-register-secret-only")
+    methods = [json.loads(seen.body)["token_endpoint_auth_method"] for seen in asked(outcome, "/register")]
+    assert ["none", "client_secret_post", "client_secret_post"] == methods
+
+
 def test_what_cannot_be_removed_is_named(lab: Lab) -> None:
     found = finding(run(lab, "auth-register-left-behind"), "AUTH053")
     assert "info" == found["severity"]

@@ -126,6 +126,15 @@ def test_the_line_to_reproduce_starts_the_same_process_and_shows_no_secret(tmp_p
 
 
 @posix
+def test_what_a_process_inherits_is_not_printed_either() -> None:
+    program = "import os, sys; sys.exit('Error: bad ' + os.environ['ROOM_TOKEN'])"
+    environ = {**os.environ, "ROOM_TOKEN": "canary-0cc175b9c0"}
+    report = diagnose_sync(connector(program, inherits="all"), environ=environ)
+    assert "STDIO014" == report.verdict.code
+    assert "canary-0cc175b9c0" not in json.dumps(report.to_dict())
+
+
+@posix
 def test_a_line_before_every_answer_is_one_warning() -> None:
     report = diagnose_sync(connector(SERVER.format(before="print('hello', flush=True)")))
     assert 1 == codes(report, "warning").count(("http_reachability", "STDIO018"))
@@ -187,6 +196,59 @@ def test_a_missing_variable_is_named(line: str) -> None:
 )
 def test_a_server_that_goes_on_misses_credentials_only(line: str, named: bool) -> None:
     assert named == (missing_credential([line], {}) is not None)
+
+
+@pytest.mark.parametrize(
+    ("line", "subject"),
+    [
+        ("npm error 404  The requested resource '@scope/none@1.0' could not be found", "@scope/none"),
+        ("npm error notarget No matching version found for @scope/none@99.9.9.", "@scope/none@99.9.9"),
+        ("  cause: Because none was not found in the package registry and you require none", "none"),
+        ("  cause: Because there is no version of none==99.9 and you require none==99.9", "none==99.9"),
+        ('npm error notsup Required: {"node":">=99"}', '{"node":">=99"}'),
+        (
+            "docker: Cannot connect to the Docker daemon at unix:///run/d.sock. Is it running?",
+            "Cannot connect to the Docker daemon at unix:///run/d.sock",
+        ),
+    ],
+)
+def test_what_a_launcher_misses_is_named_whole(line: str, subject: str) -> None:
+    found = sign_of(["npm error code E404", line] if "404" in line else [line])
+    assert found is not None
+    assert subject == found.subject
+
+
+def test_what_npm_only_warns_of_did_not_end_the_server() -> None:
+    assert sign_of(["npm warn EBADENGINE Unsupported engine", "Error: bad port"]) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "decisive"),
+    [
+        (
+            [
+                "error: Failed to fetch",
+                "  cause: client error (Connect)",
+                "  cause: invalid certificate",
+                "hint: x",
+            ],
+            "cause: invalid certificate",
+        ),
+        (
+            [
+                "npm error code ENOTCACHED",
+                "npm error request failed",
+                "npm error A complete log of this run is in x",
+            ],
+            "npm error request failed",
+        ),
+        (["Usage: server [stdio|sse]", "Unknown transport: x"], "Unknown transport: x"),
+    ],
+)
+def test_the_root_of_a_chain_decides_and_no_line_that_says_where_to_read_on(
+    said: list[str], decisive: str
+) -> None:
+    assert decisive == decisive_line(said)
 
 
 def test_the_line_that_names_the_error_decides() -> None:

@@ -306,6 +306,10 @@ def test_a_refusal_that_nothing_explains_lists_what_was_ruled_out(lab: Lab) -> N
     [
         ("token-wrong-audience", "certain"),
         ("token-wrong-audience-unsaid", "likely"),
+        ("token-not-for-this-resource", "certain"),
+        ("token-not-for-this-resource-opaque", "likely"),
+        ("token-missing-scope", "certain"),
+        ("token-missing-scope-401", "likely"),
         ("token-expired", "certain"),
         ("token-expired-opaque", "likely"),
         ("token-key-for-bearer", "certain"),
@@ -315,3 +319,39 @@ def test_a_refusal_that_nothing_explains_lists_what_was_ruled_out(lab: Lab) -> N
 )
 def test_a_verdict_is_as_sure_as_its_proof(lab: Lab, name: str, confidence: str) -> None:
     assert confidence == run(lab, name).report["verdict"]["confidence"]
+
+
+def test_the_fix_names_the_setting_of_the_identity_provider_that_issued_the_token(lab: Lab) -> None:
+    fix = run(lab, "token-wrong-audience-keycloak").report["verdict"]["fix"]
+    assert "In Keycloak: Client scopes" in fix
+
+
+def test_a_missing_scope_is_the_reason_only_after_all_else_is_ruled_out(lab: Lab) -> None:
+    report = run(lab, "token-missing-scope-401").report
+    ruled_out = " ".join(report["steps"][5]["findings"][0]["ruled_out"])
+    for words in ("not expired", "aud names this server", "iss is the authorization", "signature verifies"):
+        assert words in ruled_out
+
+
+@pytest.mark.parametrize(
+    ("claims", "code"),
+    [
+        ({"scope": "mcp:tools"}, "TOK002"),
+        ({"aud": "https://elsewhere.example"}, "TOK006"),
+        ({"iss": "https://elsewhere.example"}, "TOK007"),
+    ],
+)
+def test_a_scope_in_a_challenge_is_no_reason_while_another_one_is_left(
+    lab: Lab, claims: dict[str, Any], code: str
+) -> None:
+    # The SDKs name their scopes in every challenge.
+    scenario = load("token-missing-scope-401")
+    assert scenario.server.auth is not None
+    auth = replace(scenario.server.auth, claims=claims)
+    running = lab.start(replace(scenario, server=replace(scenario.server, auth=auth)))
+    try:
+        token = BearerCredential(token=Secret(running.env["LAB_TOKEN"]))
+        report = diagnose_sync(Connector(url=running.url, credential=token))
+    finally:
+        running.stop()
+    assert code == report.verdict.code

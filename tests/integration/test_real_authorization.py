@@ -133,6 +133,16 @@ def test_a_client_that_registers_itself_gets_a_token_that_works(case: Case, site
     assert [] == found(diagnosed(case.start(site), bearer(tokens)))
 
 
+@each()
+def test_a_client_of_register_is_never_asked_for_a_secret(case: Case, site: Site) -> None:
+    report = diagnosed(case.start(site), options=Options(deep=True, register=True))
+    probes = report.step("auth_discovery").facts["probes"]
+    registered = [probe for probe in probes if "registered: HTTP 201" in probe["outcome"]]
+    assert registered, probes
+    assert [] == [probe for probe in probes if "secret" in probe["outcome"].lower()], probes
+    assert [("token_validity", "TOK001")] == found(report, "error", "warning"), probes
+
+
 @each(lambda case: case.machines)
 def test_a_token_of_a_machine_opens_every_door_without_a_finding(case: Case, site: Site) -> None:
     there = case.start(site)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 import psutil
@@ -167,3 +168,19 @@ def test_a_child_that_cannot_write_its_output_is_seen() -> None:
         f"{READY}sys.stdin.read(); child.kill()"
     )
     assert [65536] == run_with(program, use)
+
+
+@posix
+def test_a_process_that_becomes_another_program_is_known_by_what_it_is_now() -> None:
+    # "#!/usr/bin/env node" is env, then node with npx, and then calls itself npm exec.
+    async def use(process: ServerProcess) -> list[str]:
+        before = process.family.look()[0].name
+        process.write(b"\n")
+        await next_line(process)
+        return [before, process.family.look()[0].name]
+
+    became = "print('ready', flush=True); import sys; sys.stdin.read()"
+    program = (
+        f"import os, sys; sys.stdin.readline(); os.execv(sys.executable, ['/opt/bin/npx', '-c', {became!r}])"
+    )
+    assert [Path(sys.executable).name, "npx"] == run_with(program, use)

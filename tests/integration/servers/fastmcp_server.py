@@ -1,4 +1,4 @@
-"""A server on FastMCP, the independent framework: ``http``, ``stateless`` or ``sse``."""
+"""A server on FastMCP, the independent framework: ``http``, ``stateless``, ``sse`` or ``stdio``."""
 
 import sys
 
@@ -32,7 +32,9 @@ def config() -> dict[str, str]:
     return {"unit": "celsius"}
 
 
-if mode == "sse":
+if mode == "stdio":
+    server.run()
+elif mode == "sse":
     server.run(transport="sse", host="127.0.0.1", port=0, show_banner=False)
 else:
     server.run(

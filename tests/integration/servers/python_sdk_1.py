@@ -1,4 +1,4 @@
-"""A server on the official Python SDK 1.x: ``stateful``, ``stateless-json`` or ``sse``."""
+"""A server on the official Python SDK 1.x: ``stateful``, ``stateless-json``, ``sse`` or ``stdio``."""
 
 import sys
 
@@ -23,4 +23,4 @@ def add(a: int, b: int) -> int:
     return a + b
 
 
-server.run(transport="sse" if mode == "sse" else "streamable-http")
+server.run(transport=mode if mode in ("sse", "stdio") else "streamable-http")

@@ -1,4 +1,4 @@
-"""A server on the official Python SDK 2.x: ``stateful`` (both eras), ``stateless-json`` or ``sse``."""
+"""A server on the official Python SDK 2.x: ``stateful``, ``stateless-json``, ``sse`` or ``stdio``."""
 
 import sys
 
@@ -21,7 +21,9 @@ def add(a: int, b: int) -> int:
     return a + b
 
 
-if mode == "sse":
+if mode == "stdio":
+    server.run(transport="stdio")
+elif mode == "sse":
     server.run(transport="sse", port=0)
 else:
     stateless = mode == "stateless-json"
