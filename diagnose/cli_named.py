@@ -14,7 +14,7 @@ from diagnose.display import display
 if TYPE_CHECKING:
     from diagnose.connector import Defined, Problem
 
-__all__ = ["is_client_and_name", "named", "names_near"]
+__all__ = ["is_client_and_name", "named", "no_connector"]
 
 _SHOWN = 10
 
@@ -103,7 +103,23 @@ def is_client_and_name(target: str) -> bool:
     return bool(colon and name) and client.lower() in {row.key for row in DIALECTS}
 
 
-def names_near(target: str, environ: Mapping[str, str]) -> str | None:
+def no_connector(target: str, environ: Mapping[str, str]) -> NoConnector:
+    """The refusal of a name that nobody has, with the nearest word that somebody has."""
+    from diagnose.cli import nearest_command
+
+    command, near = nearest_command(target), _name_near(target, environ)
+    meant = f"did you mean the command diagnose {command}? " if command else ""
+    meant = f"did you mean {near}? " if near else meant
+    other = "Otherwise give" if meant else "give"
+    return NoConnector(
+        "CFG011",
+        f"no connector is named {target[:80]!r}",
+        hint=f"{meant}{other} the URL of its endpoint, such as https://mcp.example.com/mcp, or one of the "
+        "names that diagnose list shows",
+    )
+
+
+def _name_near(target: str, environ: Mapping[str, str]) -> str | None:
     """The name on this machine that ``target`` was probably meant to be."""
     from diagnose.connector import discover
 

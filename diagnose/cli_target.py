@@ -174,13 +174,13 @@ def _described(target: str, asked: Asked, environ: Mapping[str, str]) -> Target:
         return configured(target, asked.config, asked)
     if "://" in target or not target.strip():
         return Target(connector=typed_connector(target, asked))
-    from diagnose.cli_named import is_client_and_name, named
+    from diagnose.cli_named import is_client_and_name, named, no_connector
 
     found = named(target, asked, environ)
     if found is not None:
         return found
     if not _LOOKS_LIKE_URL.search(target) or is_client_and_name(target):
-        raise _no_connector(target, environ)
+        raise no_connector(target, environ)
     return Target(connector=typed_connector(target, asked))  # says what the URL lacks
 
 
@@ -248,22 +248,6 @@ def typed_connector(target: str, asked: Asked) -> Connector:
     if credential is not None:
         given["credential"] = credential
     return Connector(**given)
-
-
-def _no_connector(target: str, environ: Mapping[str, str]) -> NoConnector:
-    from diagnose.cli import nearest_command
-    from diagnose.cli_named import names_near
-
-    command, near = nearest_command(target), names_near(target, environ)
-    meant = f"did you mean the command diagnose {command}? " if command else ""
-    meant = f"did you mean {near}? " if near else meant
-    other = "Otherwise give" if meant else "give"
-    return NoConnector(
-        "CFG011",
-        f"no connector is named {target[:80]!r}",
-        hint=f"{meant}{other} the URL of its endpoint, such as https://mcp.example.com/mcp, or one of the "
-        "names that diagnose list shows",
-    )
 
 
 def _credential(authorization: str | None, variable: str | None, *, userinfo: bool) -> Any:

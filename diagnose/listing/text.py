@@ -130,6 +130,8 @@ def _conclusion(listing: Listing) -> str:
     warned = sum(any(found.severity == "warning" for found in entry.problems) for entry in entries)
     counted += [f"{unusable} cannot be used"] if unusable else []
     counted += [f"{warned} with warnings"] if warned else []
+    failed = sum(entry.diagnosis is not None and entry.diagnosis.status == "failed" for entry in entries)
+    counted += [f"{failed} failed"] if failed else []
     counted += [f"{_count(len(listing.broken_files), 'file')} not read"] if listing.broken_files else []
     return f"{', '.join(counted)}."
 

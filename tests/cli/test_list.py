@@ -280,6 +280,15 @@ def test_deep_starts_a_process_only_when_that_is_allowed(
     assert [] != after
 
 
+def test_deep_counts_what_failed(machine: Machine, listing: List) -> None:
+    machine.put(CURSOR, servers(gone=http("http://127.0.0.1:1/mcp")))
+    code, stdout, _ = listing("--deep", "-q", "--fail-on", "error")
+
+    assert 1 == code
+    assert "failed at tcp, TCP001" in stdout
+    assert stdout.endswith("1 connector of 1 client, 1 failed.\n")
+
+
 def test_deep_starts_what_a_named_file_says(
     machine: Machine, document: Callable[..., dict[str, Any]], lab: Lab
 ) -> None:

@@ -211,6 +211,19 @@ def test_options_amend_a_named_process(machine: Machine, named: Named) -> None:
     assert "/no/such/folder" in missing.stdout
 
 
+@pytest.mark.parametrize("form", ["json", "text", "markdown"])
+def test_no_secret_among_the_arguments_of_a_file_is_reported(
+    form: str, machine: Machine, named: Named
+) -> None:
+    words = ["no-such-command", "--header", f"X-Key:{CANARY}", "-e", f"API_KEY={CANARY}", f"--token={CANARY}"]
+    machine.put(CURSOR, servers(local=stdio(words)))
+    done = named("local", "--allow-stdio", "--format", form, "-vv")
+
+    assert 1 == done.returncode
+    assert "STDIO001" in done.stdout
+    assert CANARY not in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("action", ["login", "logout"])
 def test_a_process_has_no_login(action: str, machine: Machine, named: Named) -> None:
     machine.put(CURSOR, servers(local=stdio(["npx", "server"])))
