@@ -7,14 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from diagnose_checks.challenge import parse_challenges
-from diagnose_checks.discovery_urls import resource_metadata_urls
 from diagnose_checks.endpoint_urls import harmful, is_public_name, judge_endpoints, judge_other_urls
 from diagnose_checks.grants import judge_client
 from diagnose_checks.metadata_fetch import Document
 from diagnose_checks.registration import judge_registration, registration_routes
-from diagnose_checks.resource_metadata import judge_resource
-from diagnose_checks.scope_lists import judge_scopes
 from diagnose_lab import Lab
 from hypothesis import given
 from hypothesis import strategies as st
@@ -339,75 +335,3 @@ def test_around_an_open_endpoint_only_get_is_sent(lab: Lab) -> None:
     ]
     assert {"GET"} == {record.method for record in looked}
     assert len(looked) >= 4
-
-
-# --- Scopes and resources
-
-
-@pytest.mark.parametrize(
-    ("scope", "codes"),
-    [
-        ("mcp.read", ["AUTH026"]),
-        ("user_impersonation", ["AUTH026"]),
-        ("api://3f9c/mcp.read", []),
-        ("https://mcp.example.com/mcp.read", []),
-        ("Mail.Read", []),
-        ("openid profile offline", []),
-    ],
-)
-def test_a_scope_of_an_entra_api_has_its_prefix(scope: str, codes: list[str]) -> None:
-    entra = document(
-        issuer="https://login.microsoftonline.com/8f1c/v2.0", scopes_supported=["openid", "offline_access"]
-    )
-    found = judge_scopes(parse_challenges([f'Bearer scope="{scope}"']), None, entra)
-    assert codes == [finding.code for finding in found]
-
-
-def test_a_bare_scope_is_right_everywhere_else() -> None:
-    challenges = parse_challenges(['Bearer scope="mcp.read"'])
-    assert [] == judge_scopes(challenges, None, document(scopes_supported=["mcp.read"]))
-
-
-def test_a_list_of_scopes_about_people_says_nothing_about_an_api() -> None:
-    challenges = parse_challenges(['Bearer scope="mcp.read"'])
-    assert [] == judge_scopes(challenges, None, document(scopes_supported=["openid", "profile", "email"]))
-    known = document(scopes_supported=["openid", "mcp.write"])
-    assert ["AUTH017"] == [finding.code for finding in judge_scopes(challenges, None, known)]
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "resource", "codes"),
-    [
-        ("https://h.example/mcp?p=1", "https://h.example/mcp?p=1", []),
-        ("https://h.example/mcp?p=1", "https://h.example/mcp", ["AUTH008"]),
-        ("https://h.example/mcp", "https://h.example/mcp?p=1", ["AUTH007"]),
-        ("https://h.example/mcp?p=1", "https://h.example/mcp?p=2", ["AUTH007"]),
-        ("https://h.example/mcp", "https://H.EXAMPLE:443/mcp", []),
-    ],
-)
-def test_a_query_is_part_of_the_resource(endpoint: str, resource: str, codes: list[str]) -> None:
-    about = Document(
-        url="https://h.example/x",
-        outcome="found",
-        detail="",
-        value={"resource": resource, "authorization_servers": [AS]},
-    )
-    assert codes == [finding.code for finding in judge_resource(about, endpoint)]
-
-
-def test_the_document_of_an_endpoint_with_a_query_is_asked_for_with_it_first() -> None:
-    root = "https://h.example/.well-known/oauth-protected-resource"
-    assert (f"{root}/mcp?p=1", f"{root}/mcp", root) == resource_metadata_urls(
-        "https://h.example/mcp?p=1", None
-    )
-    assert (f"{root}?p=1", root) == resource_metadata_urls("https://h.example/?p=1", None)
-
-
-# --- Routes
-
-
-def test_what_the_proxy_refuses_is_said_to_be_the_proxys(lab: Lab) -> None:
-    facts = facts_of(run(lab, "auth-server-proxy-refuses"))
-    refused = [one["detail"] for one in facts["candidates"] if one["outcome"] == "unreachable"]
-    assert refused
-    assert [] == [one for one in refused if "the proxy refuses the connection: 403" not in one]

@@ -1,4 +1,7 @@
-"""``diagnose login`` with real processes: a browser that logs in, a store that keeps, a run that uses it."""
+"""``diagnose login`` with real processes: a browser that logs in, a store that keeps, a run that uses it.
+
+One subject and one set of processes, which is why it is longer than other files.
+"""
 
 from __future__ import annotations
 

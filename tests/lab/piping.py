@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,20 @@ from typing import Any
 from diagnose_lab import Lab, Running, Scenario
 from diagnose_lab.scenario import parse
 
-__all__ = ["INITIALIZE", "Peer", "discover", "plain", "process", "request", "spawned", "started"]
+__all__ = [
+    "INITIALIZE",
+    "INITIALIZED",
+    "Peer",
+    "discover",
+    "opened",
+    "plain",
+    "process",
+    "request",
+    "script",
+    "silent",
+    "spawned",
+    "started",
+]
 
 _META = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -102,3 +116,24 @@ def spawned(running: Running, **extra: str) -> Iterator[Peer]:
             yield Peer(child)
         finally:
             child.kill()
+
+
+INITIALIZED = plain("notifications/initialized", None)
+
+
+def opened(peer: Peer) -> dict[str, Any]:
+    """The handshake of the older era; returns the result of ``initialize``."""
+    answer = peer.ask(INITIALIZE)
+    peer.say(INITIALIZED)
+    result = answer["result"]
+    assert isinstance(result, dict)
+    return result
+
+
+def silent(peer: Peer, seconds: float = 0.3) -> bool:
+    """Whether nothing can be read from stdout for this long."""
+    return not select.select([peer.stdout], [], [], seconds)[0]
+
+
+def script(text: str, *, era: str = "modern", rest: str = "") -> Any:
+    return process(f"[process.script]\n{text}\n{rest}", era=era)
