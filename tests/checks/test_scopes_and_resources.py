@@ -85,7 +85,8 @@ def test_the_document_of_an_endpoint_with_a_query_is_asked_for_with_it_first() -
 
 
 def test_what_the_proxy_refuses_is_said_to_be_the_proxys(lab: Lab) -> None:
-    facts = facts_of(run(lab, "auth-server-proxy-refuses"))
+    steps = {step["id"]: step for step in run(lab, "auth-server-proxy-refuses").report["steps"]}
+    facts = steps["auth_discovery"]["facts"]
     refused = [one["detail"] for one in facts["candidates"] if one["outcome"] == "unreachable"]
     assert refused
     assert [] == [one for one in refused if "the proxy refuses the connection: 403" not in one]
