@@ -18,13 +18,13 @@ SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), 
 
 
 @pytest.mark.parametrize("number", range(len(SNIPPETS)))
-def test_a_snippet_of_the_embedding_page_runs(lab: Lab, number: int) -> None:
+def test_a_snippet_of_the_embedding_page_runs(lab: Lab, tmp_path: Path, number: int) -> None:
     running = lab.start("healthy-modern")
     try:
         source = compile(
             SNIPPETS[number], f"embedding.md snippet {number}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         )
-        outcome = eval(source, {"URL": running.url})  # noqa: S307 - our own documentation
+        outcome = eval(source, {"URL": running.url, "FOLDER": str(tmp_path)})  # noqa: S307 - our own documentation
         if inspect.iscoroutine(outcome):
             asyncio.run(asyncio.wait_for(outcome, 30))
     finally:
