@@ -1,0 +1,26 @@
+"""Every local process of the lab: exactly the expected step and code, and nothing else.
+
+A module of its own, because these wait for processes and can do so beside the servers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from diagnose_lab import Lab, Scenario
+from scenario_verdicts import BROKEN, HEALTHY, assert_named_exactly, assert_no_finding
+
+
+@pytest.mark.parametrize(
+    "scenario", [made for made in BROKEN if made.transport == "stdio"], ids=lambda made: made.name
+)
+def test_a_broken_server_is_named_exactly(lab: Lab, tmp_path: Path, scenario: Scenario) -> None:
+    assert_named_exactly(lab, scenario, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "scenario", [made for made in HEALTHY if made.transport == "stdio"], ids=lambda made: made.name
+)
+def test_a_healthy_server_gets_no_finding(lab: Lab, tmp_path: Path, scenario: Scenario) -> None:
+    assert_no_finding(lab, scenario, tmp_path)
