@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from diagnose.step import Evidence, Finding
 from diagnose_checks.authorization_probe import Asked
 from diagnose_checks.authorization_verdict import shown
@@ -125,19 +127,22 @@ def judge_client(
     accepted = asked is not None and asked.first.reply.accepted
     if not refused or token is None or not accepted:
         return []
+    return [_unproven(token, evidence, args)]
+
+
+def _unproven(token: TokenAsked, evidence: tuple[Evidence, ...], args: Mapping[str, object]) -> Finding:
+    """The authorization endpoint knows the client, and the token endpoint does not believe it."""
     method = token.first.method
     shows = method != "none"
     how = f"its proof ({method}) is refused" if shows else "it shows none, and the connector has none"
-    return [
-        Finding(
-            code="AUTH051",
-            args={**args, "how": how, "detail": token.first.detail},
-            evidence=evidence,
-            confidence="certain" if shows else "likely",
-            where=token.endpoint,
-            exchange=token.first.exchange,
-        )
-    ]
+    return Finding(
+        code="AUTH051",
+        args={**args, "how": how, "detail": token.first.detail},
+        evidence=evidence,
+        confidence="certain" if shows else "likely",
+        where=token.endpoint,
+        exchange=token.first.exchange,
+    )
 
 
 def _evidence(asked: Asked | None, token: TokenAsked | None) -> tuple[Evidence, ...]:
