@@ -78,9 +78,10 @@ def test_an_application_may_not_find_what_the_shell_finds(tmp_path: Path) -> Non
     assert str(tool) in report.step("dns").findings[0].fix
 
 
-def test_a_process_that_nobody_allowed_is_not_started() -> None:
+def test_a_process_that_nobody_named_is_not_started() -> None:
+    found = connector("raise SystemExit").model_copy(update={"source": Source(discovered=True)})
     with pytest.raises(UsageError, match="--allow-stdio"):
-        start(connector("raise SystemExit"), options=Options(allow_stdio=False))
+        start(found, options=Options(allow_stdio=False))
 
 
 @posix
