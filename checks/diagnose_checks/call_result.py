@@ -94,7 +94,7 @@ def _judge_block(at: str, block: Any) -> Iterator[ResultFlaw]:
     for name, expected, accepts in _BLOCKS[kind]:
         if not accepts(block.get(name)):
             yield _flaw("CALL003", f"{at}/{name}", expected, block, name)
-    if kind == "resource" and isinstance(block["resource"], Mapping):
+    if kind == "resource" and isinstance(block.get("resource"), Mapping):
         yield from _judge_resource(f"{at}/resource", block["resource"])
 
 

@@ -10,7 +10,7 @@ from diagnose_checks.call_answer import waits_for_client
 from diagnose_checks.call_result import content_types, estimated_tokens, judge_result, texts
 from diagnose_lab import Lab, names
 from diagnose_lab.exchange import Record
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scenario_runs import run
 
@@ -99,6 +99,7 @@ JSON = st.recursive(
         st.sampled_from(["content", "structuredContent", "isError", "resultType"]), JSON, max_size=4
     )
 )
+@example(result={"content": [{"type": "resource"}]})
 def test_no_result_makes_the_judgement_raise(result: dict[str, Any]) -> None:
     for era in ("legacy", "modern"):
         flaws(result, era)
