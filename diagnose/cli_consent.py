@@ -20,10 +20,10 @@ def ask_to_start(connector: Connector, *, allowed: bool) -> bool:
 
     Raises UsageError CFG071 where nobody can be asked, or the answer is no.
     """
-    from diagnose.connector.consent import particulars, unconfirmed
-
     if allowed or not connector.needs_consent:
         return allowed
+    from diagnose.connector.consent import particulars, unconfirmed
+
     if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
         raise unconfirmed(connector)
     note("This starts a process, and you did not name the file that says so.")

@@ -11,7 +11,6 @@ from diagnose import model
 from diagnose.catalogue import Page, page
 from diagnose.context import Context
 from diagnose.display import display
-from diagnose.stdio_repeat import repeat_line
 from diagnose.step import Evidence, Finding
 from diagnose.wire.recorder import Recorded
 
@@ -90,6 +89,8 @@ def _reproduce(finding: Finding, entry: Page, fill: Any, ctx: Context) -> str | 
         exchange_id = seen[-1].id if seen else None
     exchange = None if exchange_id is None else ctx.recorder.get(exchange_id)
     if ctx.connector.stdio is not None:
+        from diagnose.stdio_repeat import repeat_line
+
         return repeat_line(ctx, exchange)
     return None if exchange is None else curl(exchange, ctx)
 

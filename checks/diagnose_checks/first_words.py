@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from diagnose.version import VERSION
-from diagnose.wire.stdio_channel import Pending, StdioChannel
+
+if TYPE_CHECKING:
+    from diagnose.wire.stdio_channel import Pending, StdioChannel
 
 __all__ = ["initialize_params", "say"]
 

@@ -11,14 +11,12 @@ from diagnose.step import Evidence, Fault, step
 from diagnose.wire.http_wire import ExchangeFailed
 from diagnose.wire.recorder import Recorded
 from diagnose.wire.rpc import RpcReply
-from diagnose.wire.stdio_channel import StdioChannel
 from diagnose_checks.arguments import mirrored_headers
 from diagnose_checks.call_answer import CALL_CODES, judge_call, judge_probe, waits_for_client
 from diagnose_checks.call_result import content_types, estimated_tokens
 from diagnose_checks.facts import CallFacts, InitFacts, SessionFacts, ToolFacts
 from diagnose_checks.rpc_faults import exchange_faults
 from diagnose_checks.sample_plan import NoCall, Plan, plan_call
-from diagnose_checks.stdio_ends import blocked_child
 from diagnose_checks.structured import judge_structured
 
 __all__ = ["sample_call"]
@@ -56,9 +54,8 @@ async def sample_call(
         arguments=None if plan.is_probe else plan.arguments,
         refused=plan.refused or None,
     )
-    if isinstance(session._channel, StdioChannel):
-        channel = session._channel
-        ctx.if_late(lambda: blocked_child(ctx, channel, plan.name, facts))
+    if ctx.connector.stdio is not None:
+        _expect_full_pipe(ctx, session, plan, facts)
     reply = await _call(ctx, session, plan, facts)
     if reply is None:
         return replace(facts, note="the answer was larger than what is read")
@@ -66,6 +63,17 @@ async def sample_call(
     if plan.is_probe:
         return replace(facts, note=judge_probe(ctx, reply, plan, facts, init.era))
     return await _judged(ctx, init, reply, plan, facts)
+
+
+def _expect_full_pipe(ctx: Context, session: SessionFacts, plan: Plan, facts: CallFacts) -> None:
+    """A call that never ends may be a server that waits for a child whose output nobody reads."""
+    # What watches processes is loaded for processes alone.
+    from diagnose.wire.stdio_channel import StdioChannel
+    from diagnose_checks.stdio_ends import blocked_child
+
+    channel = session._channel
+    assert isinstance(channel, StdioChannel), "a process is spoken to over its pipes"
+    ctx.if_late(lambda: blocked_child(ctx, channel, plan.name, facts))
 
 
 async def _call(ctx: Context, session: SessionFacts, plan: Plan, facts: CallFacts) -> RpcReply | None:
