@@ -1,0 +1,81 @@
+"""Paragraphs with a label in the margin, laid out for the width that there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from textual import events
+from textual.content import Content
+from textual.widgets import Static
+
+from diagnose.records import record
+
+__all__ = ["Block", "Flow", "laid_out"]
+
+_MARGIN = 11
+_NARROW = 50
+"""Below this width a label takes a line of its own."""
+
+
+@record
+class Block:
+    """One paragraph. ``wraps`` False keeps a line whole, however long: somebody copies it."""
+
+    text: Content
+    label: str = ""
+    wraps: bool = True
+    indent: int = 0
+
+
+class Flow(Static):
+    """Blocks, one below the other; laid out again when the width changes."""
+
+    DEFAULT_CSS = "Flow { width: 1fr; height: auto; }"
+
+    def __init__(self, blocks: Iterable[Block] = (), *, id: str | None = None) -> None:
+        super().__init__("", markup=False, id=id)
+        self._blocks: tuple[Block, ...] = tuple(blocks)
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return self._blocks
+
+    def show(self, blocks: Iterable[Block]) -> None:
+        """Replace what is shown."""
+        self._blocks = tuple(blocks)
+        self._lay_out()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        width = self.size.width
+        if width:
+            self.update(Content("\n").join(laid_out(self._blocks, width)))
+
+
+def laid_out(blocks: Sequence[Block], width: int) -> list[Content]:
+    """The lines of ``blocks`` for ``width`` cells."""
+    narrow = width < _NARROW
+    lines: list[Content] = []
+    for block in blocks:
+        margin = block.indent + (0 if narrow or not block.label else _MARGIN)
+        if block.label and narrow:
+            lines.append(Content.styled(block.label, "bold"))
+        parts = block.text.split("\n", allow_blank=True) or [Content("")]
+        wrapped = [piece for part in parts for piece in _pieces(part, max(width - margin, 20), block.wraps)]
+        for number, piece in enumerate(wrapped):
+            head = Content(" " * margin)
+            if block.label and not narrow and number == 0:
+                label = Content.styled(block.label, "bold")
+                head = Content.assemble(
+                    " " * block.indent, label.pad_right(max(_MARGIN - len(block.label), 1))
+                )
+            lines.append(Content.assemble(head, piece))
+    return lines
+
+
+def _pieces(part: Content, width: int, wraps: bool) -> list[Content]:
+    if not wraps or part.cell_length <= width:
+        return [part]
+    return part.wrap(width)
