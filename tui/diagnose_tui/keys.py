@@ -28,9 +28,7 @@ class Action:
     footer: int | None = None
 
 
-def _row(
-    group: Group, id: str, keys: str, label: str, help: str, footer: int | None = None
-) -> Action:
+def _row(group: Group, id: str, keys: str, label: str, help: str, footer: int | None = None) -> Action:
     return Action(id=id, keys=keys, label=label, help=help, group=group, footer=footer)
 
 
