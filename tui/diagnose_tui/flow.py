@@ -57,9 +57,10 @@ class Flow(Static):
 def laid_out(blocks: Sequence[Block], width: int) -> list[Content]:
     """The lines of ``blocks`` for ``width`` cells."""
     narrow = width < _NARROW
+    column = max([_MARGIN, *(len(block.label) + 1 for block in blocks)])
     lines: list[Content] = []
     for block in blocks:
-        margin = block.indent + (0 if narrow or not block.label else _MARGIN)
+        margin = block.indent + (0 if narrow or not block.label else column)
         if block.label and narrow:
             lines.append(Content.styled(block.label, "bold"))
         parts = block.text.split("\n", allow_blank=True) or [Content("")]
@@ -68,9 +69,7 @@ def laid_out(blocks: Sequence[Block], width: int) -> list[Content]:
             head = Content(" " * margin)
             if block.label and not narrow and number == 0:
                 label = Content.styled(block.label, "bold")
-                head = Content.assemble(
-                    " " * block.indent, label.pad_right(max(_MARGIN - len(block.label), 1))
-                )
+                head = Content.assemble(" " * block.indent, label.pad_right(column - len(block.label)))
             lines.append(Content.assemble(head, piece))
     return lines
 
