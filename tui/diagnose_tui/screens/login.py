@@ -73,7 +73,7 @@ class LoginScreen(Sheet[bool]):
     def over(self) -> None:
         """The wait has ended: close, now or when nothing lies above any more."""
         self._over = True
-        if self.is_current:
+        if self.app.screen is self:
             self._leave(True)
 
     def action_leave(self) -> None:
