@@ -1,7 +1,7 @@
 """A form for the arguments of a tool, from its ``inputSchema``: a stranger's document of any shape.
 
-Building a form is linear in what it shows and never fails: what it cannot express is a field for JSON. Nothing
-here matches a pattern of the schema; that is left to :mod:`diagnose_checks.schema_process`.
+Building a form is linear in what it shows and never fails: what it cannot express is a field for JSON.
+Nothing here matches a pattern of the schema; that is left to :mod:`diagnose_checks.schema_process`.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class FormField:
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """The fields in their order, the required objects they are in, and what of the arguments no field shows."""
+    """The fields in their order, the required objects around them, and what of the arguments has no field."""
 
     fields: tuple[FormField, ...] = ()
     objects: tuple[tuple[str, ...], ...] = ()
