@@ -45,7 +45,9 @@ def read_back(folder: Path, text: str) -> Connector:
         BearerCredential(token=Secret(CANARY)),
         BasicCredential(username="me", password=Secret(CANARY)),
         ApiKeyCredential(name="X-Key", prefix="Key ", value=Secret(CANARY)),
-        ApiKeyCredential(name="key", location="query", value=Secret(f"a-{CANARY}${{env:REST}}")),
+        ApiKeyCredential.model_validate(
+            {"name": "key", "in": "query", "value": Secret(f"a-{CANARY}${{env:REST}}")}
+        ),
         HeadersCredential(headers={"X-One": Secret(CANARY), "X-Two": Secret(f"${{env:A:-{CANARY}}}")}),
         OAuth2Credential(client_id="c", issuer="https://as.example.com", client_secret=Secret(CANARY)),
         OAuth2Credential(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
@@ -43,9 +44,7 @@ class SaveScreen(Sheet[Path | None]):
     def body(self) -> Iterable[Widget]:
         blocks = []
         for name, what in self._written.variables:
-            text = Content.assemble(
-                line(name, "bold"), line(f" holds {what}: set it before the file is used")
-            )
+            text = Content.assemble(line(name, "bold"), line(f" holds {what}: set it before use"))
             blocks.append(Block(label="Set", text=text))
         blocks += [Block(label="Note", text=line(said)) for said in self._written.left_out]
         blocks += [Block(text=Content("")), Block(text=plain(self._written.text), wraps=False)]
@@ -65,10 +64,10 @@ class SaveScreen(Sheet[Path | None]):
             field.refuse("the path is empty: name a file, such as connector.json")
             return
         try:
-            path = Path(typed).expanduser()
+            path = await in_daemon_thread(lambda: Path(os.path.expanduser(typed)))  # noqa: PTH111
             if await self._write(path):
                 self.dismiss(path)
-        except (UsageError, RuntimeError, ValueError) as problem:  # no home for a ~, a NUL in the path
+        except (UsageError, ValueError) as problem:  # a NUL in the path
             said = refusal(problem) if isinstance(problem, UsageError) else f"this is no path: {problem}"
             field.refuse(said)
 

@@ -1,4 +1,4 @@
-"""Names with values, one below the other: headers, or the variables of a process. There is always an empty row."""
+"""Names with values, one below the other: headers, or the variables of a process. The last row is empty."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class SecretLine(Line):
     """A value that may be a secret: behind dots, unless it is a reference or was in the open before."""
 
     def __init__(self, value: str = "", *, placeholder: str = "") -> None:
+        self._open = value  # before the value is set, which is watched
         super().__init__(value, placeholder=placeholder)
-        self._open = value
 
     def watch_value(self, value: str) -> None:
         self.password = bool(value) and value != self._open and not is_reference(value)
@@ -30,6 +30,9 @@ class SecretLine(Line):
     def validate_value(self, value: str) -> str:
         # Its value is never shown but for a reference, in which no character acts.
         return value
+
+
+_WANTED = "value or ${env:NAME}"
 
 
 class _Row(Vertical):
@@ -47,9 +50,7 @@ class _Row(Vertical):
         self._pair = pair
         self.name_line = Line(pair.name, placeholder=f"another {noun}", classes="name")
         hidden = pair.old is not None and not pair.shown
-        self.value_line = SecretLine(
-            pair.shown, placeholder="unchanged" if hidden else "value or ${env:NAME}"
-        )
+        self.value_line = SecretLine(pair.shown, placeholder="unchanged" if hidden else _WANTED)
         self.value_line.add_class("value")
 
     def compose(self) -> ComposeResult:
@@ -63,6 +64,7 @@ class _Row(Vertical):
             typed=self.value_line.value,
             old=self._pair.old,
             shown=self._pair.shown,
+            left=self._pair.left,
         )
 
     def leave_behind(self) -> None:
@@ -70,7 +72,7 @@ class _Row(Vertical):
         if self.pair.unchanged:
             self.value_line.value = ""
             self.value_line.placeholder = "stays behind; type a new one"
-            self._pair = Pair(name=self._pair.name)
+            self._pair = Pair(name=self._pair.name, left=True)
 
     def refuse(self, sentence: str | None) -> None:
         static = self.query_one(".refusal", Static)
