@@ -11,6 +11,7 @@ from diagnose.connector import Connector
 from diagnose.options import Options
 from diagnose.pipeline import Run
 from diagnose_tui.entries import Entry
+from diagnose_tui.keeping import Keeping
 from diagnose_tui.playing import Playing
 from diagnose_tui.session import Session
 from diagnose_tui.walks import AT_ONCE, Began, Told, Walks
@@ -29,6 +30,7 @@ class Board:
     ) -> None:
         self.options = options or Options()
         self.sessions: dict[str, Session] = {}
+        self.kept = Keeping()
         self._playing = Playing()
         self._walks = Walks(told, at_once=at_once)
 
@@ -81,6 +83,7 @@ class Board:
         """End every run and every scenario; blocks for some seconds at most."""
         self._walks.close(_CLOSING)
         self._playing.close()
+        self.kept.close()
 
 
 def _start(

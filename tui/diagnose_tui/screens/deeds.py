@@ -65,7 +65,7 @@ class Deeds(Screen[int]):
         """Why a key does nothing right now; None where it does something."""
         session = self.session
         runnable = sum(one.runnable for one in self.board.sessions.values())
-        stored = len(self.board.rows(session.key)) if session is not None else 0
+        stored = len(self.board.kept.rows(session.key)) if session is not None else 0
         return why_not(action_id, Situation(session=session, runnable=runnable, stored=stored))
 
     def action_deed(self, action_id: str) -> None:
@@ -239,6 +239,12 @@ class Deeds(Screen[int]):
 
     def entered(self, key: str) -> None:
         """Hear that the cursor of the list is on ``key``."""
+        session = self.board.of(key)
+        if session is not None and not self.board.kept.knows(key):
+            self.run_worker(partial(self._read, session), thread=True, group="history")
+
+    def _read(self, session: Session) -> None:
+        self._warned(self.board.kept.read(session))
 
     def enter(self, key: str) -> None:
         """Put the cursor of the list on ``key`` and show its run."""
@@ -264,7 +270,9 @@ class Deeds(Screen[int]):
             self.run_worker(partial(self._keep, session, report), thread=True, group="history")
 
     def _keep(self, session: Session, report: Report) -> None:
-        warning = self.board.keep(session, report)
+        self._warned(self.board.kept.add(session, report))
+
+    def _warned(self, warning: str | None) -> None:
         if warning is not None:
             self.app.call_from_thread(self.say, warning, warning=True)
         self.app.call_from_thread(self.dirty)

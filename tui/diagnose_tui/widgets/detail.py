@@ -66,7 +66,5 @@ class Detail(Vertical):
             pane.show(self._view)
 
     def _mark(self) -> None:
-        blank = frozenset(
-            place for place, made in self._kinds.items() if made.blank(self._view) is not None
-        )
+        blank = frozenset(place for place, made in self._kinds.items() if made.blank(self._view) is not None)
         self.query_one(Tabs).show(self.place, blank)
