@@ -10,21 +10,27 @@ from textual.widgets import Static
 
 from diagnose.records import record
 
-__all__ = ["Block", "Flow", "laid_out"]
+__all__ = ["MARGIN", "Block", "Flow", "laid_out"]
 
-_MARGIN = 11
+MARGIN = 11
+"""The cells that a label takes."""
 _NARROW = 50
 """Below this width a label takes a line of its own."""
 
 
 @record
 class Block:
-    """One paragraph. ``wraps`` False keeps a line whole, however long: somebody copies it."""
+    """One paragraph. ``wraps`` False keeps a line whole, however long: somebody copies it.
+
+    ``margin`` is the width that its label takes; ``quiet`` labels are those of details.
+    """
 
     text: Content
     label: str = ""
     wraps: bool = True
     indent: int = 0
+    margin: int = MARGIN
+    quiet: bool = False
 
 
 class Flow(Static):
@@ -59,17 +65,18 @@ def laid_out(blocks: Sequence[Block], width: int) -> list[Content]:
     narrow = width < _NARROW
     lines: list[Content] = []
     for block in blocks:
-        margin = block.indent + (0 if narrow or not block.label else _MARGIN)
+        style = "$text-muted" if block.quiet else "bold"
+        margin = block.indent + (0 if narrow or not block.label else block.margin)
         if block.label and narrow:
-            lines.append(Content.styled(block.label, "bold"))
+            lines.append(Content.styled(" " * block.indent + block.label, style))
         parts = block.text.split("\n", allow_blank=True) or [Content("")]
         wrapped = [piece for part in parts for piece in _pieces(part, max(width - margin, 20), block.wraps)]
         for number, piece in enumerate(wrapped):
             head = Content(" " * margin)
             if block.label and not narrow and number == 0:
-                label = Content.styled(block.label, "bold")
+                label = Content.styled(block.label, style)
                 head = Content.assemble(
-                    " " * block.indent, label.pad_right(max(_MARGIN - len(block.label), 1))
+                    " " * block.indent, label.pad_right(max(block.margin - label.cell_length, 1))
                 )
             lines.append(Content.assemble(head, piece))
     return lines
