@@ -63,10 +63,12 @@ class Flow(Static):
 def laid_out(blocks: Sequence[Block], width: int) -> list[Content]:
     """The lines of ``blocks`` for ``width`` cells."""
     narrow = width < _NARROW
+    widest = max((len(block.label) + 1 for block in blocks), default=0)
     lines: list[Content] = []
     for block in blocks:
-        style = "$text-muted" if block.quiet else "bold"
-        margin = block.indent + (0 if narrow or not block.label else block.margin)
+        style = "dim" if block.quiet else "bold"
+        column = max(block.margin, widest)
+        margin = block.indent + (0 if narrow or not block.label else column)
         if block.label and narrow:
             lines.append(Content.styled(" " * block.indent + block.label, style))
         parts = block.text.split("\n", allow_blank=True) or [Content("")]
@@ -75,9 +77,7 @@ def laid_out(blocks: Sequence[Block], width: int) -> list[Content]:
             head = Content(" " * margin)
             if block.label and not narrow and number == 0:
                 label = Content.styled(block.label, style)
-                head = Content.assemble(
-                    " " * block.indent, label.pad_right(max(block.margin - label.cell_length, 1))
-                )
+                head = Content.assemble(" " * block.indent, label.pad_right(column - label.cell_length))
             lines.append(Content.assemble(head, piece))
     return lines
 

@@ -171,7 +171,9 @@ def _not_run(step: StepResult, view: View) -> list[Block]:
         blocks += [
             Block(label=finding.code, text=plain(bounded(finding.summary))),
             Block(label="Fix", text=plain(bounded(finding.fix))),
-            Block(text=line(f"Select step {blocker.number} {blocker.title} for the evidence."), indent=MARGIN),
+            Block(
+                text=line(f"Select step {blocker.number} {blocker.title} for the evidence."), indent=MARGIN
+            ),
         ]
     return [*blocks, *_reused(step), *fact_blocks(step.facts)]
 
