@@ -19,12 +19,16 @@ _NARROW = 50
 
 @record
 class Block:
-    """One paragraph. ``wraps`` False keeps a line whole, however long: somebody copies it."""
+    """One paragraph. ``wraps`` False keeps a line whole, however long: somebody copies it.
+
+    ``hang`` is how much further in the lines after the first begin, as in a list.
+    """
 
     text: Content
     label: str = ""
     wraps: bool = True
     indent: int = 0
+    hang: int = 0
 
 
 class Flow(Static):
@@ -63,9 +67,13 @@ def laid_out(blocks: Sequence[Block], width: int) -> list[Content]:
         if block.label and narrow:
             lines.append(Content.styled(block.label, "bold"))
         parts = block.text.split("\n", allow_blank=True) or [Content("")]
-        wrapped = [piece for part in parts for piece in _pieces(part, max(width - margin, 20), block.wraps)]
+        wrapped = [
+            piece
+            for part in parts
+            for piece in _pieces(part, max(width - margin - block.hang, 20), block.wraps)
+        ]
         for number, piece in enumerate(wrapped):
-            head = Content(" " * margin)
+            head = Content(" " * (margin + (block.hang if number else 0)))
             if block.label and not narrow and number == 0:
                 label = Content.styled(block.label, "bold")
                 head = Content.assemble(
