@@ -23,6 +23,7 @@ class Block:
     """One paragraph. ``wraps`` False keeps a line whole, however long: somebody copies it.
 
     ``margin`` is the width that its label takes; ``quiet`` labels are those of details.
+    ``hang`` is how much further in the lines after the first begin, as in a list.
     """
 
     text: Content
@@ -31,6 +32,7 @@ class Block:
     indent: int = 0
     margin: int = MARGIN
     quiet: bool = False
+    hang: int = 0
 
 
 class Flow(Static):
@@ -72,9 +74,13 @@ def laid_out(blocks: Sequence[Block], width: int) -> list[Content]:
         if block.label and narrow:
             lines.append(Content.styled(" " * block.indent + block.label, style))
         parts = block.text.split("\n", allow_blank=True) or [Content("")]
-        wrapped = [piece for part in parts for piece in _pieces(part, max(width - margin, 20), block.wraps)]
+        wrapped = [
+            piece
+            for part in parts
+            for piece in _pieces(part, max(width - margin - block.hang, 20), block.wraps)
+        ]
         for number, piece in enumerate(wrapped):
-            head = Content(" " * margin)
+            head = Content(" " * (margin + (block.hang if number else 0)))
             if block.label and not narrow and number == 0:
                 label = Content.styled(block.label, style)
                 head = Content.assemble(" " * block.indent, label.pad_right(column - label.cell_length))
