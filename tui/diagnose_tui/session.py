@@ -80,6 +80,14 @@ class Session:
         connector = self.wanted_connector
         return connector is not None and connector.needs_consent and not self.consented
 
+    def not_resumable(self) -> str | None:
+        """Why the next run cannot begin at the selected step."""
+        from diagnose.resumption import resumable
+
+        return (
+            resumable(self.run, self.selected) if self.run is not None else "needs a run that came to its end"
+        )
+
     @property
     def going(self) -> Run | None:
         """The run that goes now."""

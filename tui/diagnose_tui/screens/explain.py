@@ -182,7 +182,7 @@ def _links(shown: Page) -> list[str]:
 def _link(code: str) -> Content:
     named = page(code)
     return Content.assemble(
-        Content.styled(code, "bold"), f"  {named.name}  ", Content.styled(_place(named.step), "$text-muted")
+        Content.styled(code, "bold"), f"  {named.name}  ", Content.styled(_place(named.step), "dim")
     )
 
 

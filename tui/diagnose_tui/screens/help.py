@@ -96,11 +96,11 @@ class HelpScreen(ModalScreen[None]):
 
 def _row(action: Action, reason: str | None) -> Block:
     parts = [
-        Content.styled(action.label, "bold" if reason is None else "$text-muted"),
+        Content.styled(action.label, "bold" if reason is None else "dim"),
         line(f"  {action.help}"),
     ]
     if reason is not None:
-        parts.append(line(f" Not now: {reason}", "$text-muted"))
+        parts.append(line(f" Not now: {reason}", "dim"))
     return Block(label=key_shown(action), text=Content.assemble(*parts))
 
 
