@@ -17,8 +17,9 @@ from diagnose.cli_target import Asked, options_of, target_of
 from diagnose.cli_words import Seconds, refuse
 
 if TYPE_CHECKING:
-    from diagnose.options import Options
     from diagnose_tui.entries import Entry
+
+    from diagnose.options import Options
 
 __all__ = ["tui"]
 
@@ -85,7 +86,7 @@ tui = WithCommand(
     params=[one for one in run.params if one.name not in _OWN_OF_RUN] + list(_OWN),
     help="""Open the app: every connector of this machine, or TARGET, which is run at once.
 
-    TARGET and the options are those of diagnose run; a local process is named by its command after two dashes.
+    TARGET and the options are those of diagnose run; a local process is its command after two dashes.
     Where nothing is configured yet, the lab's servers are there to look at. In the app, ? lists the keys.""",
 )
 
@@ -114,9 +115,10 @@ def _rows(
     target: str | None, demo: tuple[str, ...], asked: Asked, options: Options
 ) -> tuple[Sequence[Entry], Callable[[], Sequence[Entry]] | None, bool]:
     """The rows that are there at once, what finds the others, and whether the first is run at once."""
-    from diagnose.cli_lab import known_scenario
     from diagnose_tui.discovering import found_here, of_file, typed_entry
     from diagnose_tui.playing import DEMOS, demo_entry
+
+    from diagnose.cli_lab import known_scenario
 
     demos = [demo_entry(known_scenario(name)) for name in demo]
     if target is not None or asked.command:

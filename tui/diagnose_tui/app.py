@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
-from textual.app import App
 from textual.binding import Binding, BindingType
 
 from diagnose.options import Options
@@ -105,8 +105,8 @@ class DiagnoseApp(CrashSafe[int]):
         """Import what the first key presses need while somebody still reads the list."""
         classes: dict[int, type[Pane]] = {place: tab.pane() for place, tab in enumerate(TABS)}
         self.call_from_thread(self.main.learn, classes)
-        import diagnose.api
-        import diagnose_checks  # noqa: F401
+        for name in ("diagnose.api", "diagnose_checks"):
+            import_module(name)
 
     def action_command_palette(self) -> None:
         from diagnose_tui.commands import Palette
