@@ -21,6 +21,7 @@ __all__ = ["main", "nearest_command"]
 
 _COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("diagnose.cli_run", "Diagnose a connector: eleven steps, the one that breaks, and the fix."),
+    "tui": ("diagnose.cli_tui", "The app: see where it breaks, why, and what to type, within one screen."),
     "list": (
         "diagnose.cli_list",
         "The connectors of every client on this machine, and their problems.",

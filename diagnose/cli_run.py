@@ -37,7 +37,15 @@ if TYPE_CHECKING:
     from diagnose.options import Options
     from diagnose.pipeline import Run
 
-__all__ = ["Printing", "diagnose_and_print", "exit_code_of", "printing_of", "run"]
+__all__ = [
+    "Printing",
+    "WithCommand",
+    "diagnose_and_print",
+    "exit_code_of",
+    "printing_of",
+    "run",
+    "unset",
+]
 
 _SAID = {"error": "an error", "warning": "a warning", "info": "a note"}
 _STEP = Word(tuple(TITLES), aliases={str(number): step_id for step_id, (number, _) in TITLES.items()})
@@ -92,7 +100,7 @@ def _moves_cursor() -> bool:
     return os.environ.get("TERM", "dumb") != "dumb"
 
 
-class _WithCommand(click.Command):
+class WithCommand(click.Command):
     """Whatever stands after two dashes is the command of a process, word by word as it was typed."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -107,7 +115,7 @@ class _WithCommand(click.Command):
         return rest
 
 
-@click.command(cls=_WithCommand)
+@click.command(cls=WithCommand)
 @click.argument("target", required=False)
 @click.option("--format", type=Word(FORMATS), help="What stdout gets [default: text].")
 @click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
@@ -200,6 +208,12 @@ def run(target: str | None, fail_on: str, exit_by_step: bool, **given: Any) -> i
     found, delivered = diagnose_and_print(started, printing)
     code = exit_code_of(started, found, fail_on, exit_by_step)
     return code if delivered or code else ExitCode.USAGE
+
+
+def unset() -> dict[str, Any]:
+    """The options that describe connector and run, as if nobody had given one."""
+    defaults = run.make_context("run", ["TARGET"]).params
+    return {name: defaults[name] for name in Asked.__dataclass_fields__}
 
 
 def _announce(options: Options) -> None:

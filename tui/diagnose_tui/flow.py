@@ -10,21 +10,27 @@ from textual.widgets import Static
 
 from diagnose.records import record
 
-__all__ = ["Block", "Flow", "laid_out"]
+__all__ = ["MARGIN", "Block", "Flow", "laid_out"]
 
-_MARGIN = 11
+MARGIN = 11
+"""The cells that a label takes."""
 _NARROW = 50
 """Below this width a label takes a line of its own."""
 
 
 @record
 class Block:
-    """One paragraph. ``wraps`` False keeps a line whole, however long: somebody copies it."""
+    """One paragraph. ``wraps`` False keeps a line whole, however long: somebody copies it.
+
+    ``margin`` is the width that its label takes; ``quiet`` labels are those of details.
+    """
 
     text: Content
     label: str = ""
     wraps: bool = True
     indent: int = 0
+    margin: int = MARGIN
+    quiet: bool = False
 
 
 class Flow(Static):
@@ -57,20 +63,21 @@ class Flow(Static):
 def laid_out(blocks: Sequence[Block], width: int) -> list[Content]:
     """The lines of ``blocks`` for ``width`` cells."""
     narrow = width < _NARROW
+    widest = max((len(block.label) + 1 for block in blocks), default=0)
     lines: list[Content] = []
     for block in blocks:
-        margin = block.indent + (0 if narrow or not block.label else _MARGIN)
+        style = "dim" if block.quiet else "bold"
+        column = max(block.margin, widest)
+        margin = block.indent + (0 if narrow or not block.label else column)
         if block.label and narrow:
-            lines.append(Content.styled(block.label, "bold"))
+            lines.append(Content.styled(" " * block.indent + block.label, style))
         parts = block.text.split("\n", allow_blank=True) or [Content("")]
         wrapped = [piece for part in parts for piece in _pieces(part, max(width - margin, 20), block.wraps)]
         for number, piece in enumerate(wrapped):
             head = Content(" " * margin)
             if block.label and not narrow and number == 0:
-                label = Content.styled(block.label, "bold")
-                head = Content.assemble(
-                    " " * block.indent, label.pad_right(max(_MARGIN - len(block.label), 1))
-                )
+                label = Content.styled(block.label, style)
+                head = Content.assemble(" " * block.indent, label.pad_right(column - label.cell_length))
             lines.append(Content.assemble(head, piece))
     return lines
 

@@ -1,4 +1,4 @@
-"""The signs of the screen, each one cell wide with an ASCII twin, and never alone: a word stands beside it."""
+"""The signs of the screen: one cell wide, each with an ASCII twin, and never without a word beside it."""
 
 from __future__ import annotations
 
