@@ -237,7 +237,9 @@ def _refers(key: str, name: str) -> bool:
 
 def _flaw_rows(flaw: Flawed) -> Iterator[Row]:
     finding, evidence = flaw.finding, flaw.evidence
-    kind = "error" if finding.severity == "error" else "warning" if finding.severity == "warning" else "strong"
+    kind = (
+        "error" if finding.severity == "error" else "warning" if finding.severity == "warning" else "strong"
+    )
     yield Row(display(f"{finding.code} {finding.name}"), kind)
     for label, text in (
         ("Expected", evidence.expected),

@@ -71,7 +71,11 @@ class ToolsPane(Pane):
             return None
         if step.status == "skipped":
             return "Step 9 did not run, so the tools are not known."
-        return "The server lists no tools." if step.facts.get("tools") == 0 else "No list of tools could be read."
+        return (
+            "The server lists no tools."
+            if step.facts.get("tools") == 0
+            else "No list of tools could be read."
+        )
 
     def compose(self) -> ComposeResult:
         with Vertical(id="tools-list"):
@@ -132,7 +136,9 @@ class ToolsPane(Pane):
 
     def _head(self, listed: ToolList, word: str) -> None:
         total = len(listed.tools)
-        shown = f"{len(self._matching)} of {total} tools" if word else f"{total} tool{'' if total == 1 else 's'}"
+        shown = (
+            f"{len(self._matching)} of {total} tools" if word else f"{total} tool{'' if total == 1 else 's'}"
+        )
         flawed = len(listed.flaws)
         wrong = f", {flawed} with problems (^n)" if flawed else ""
         self.query_one("#tools-head", Static).update(Content(f"{shown}{wrong}   ^f find"))

@@ -90,7 +90,11 @@ class Rows(ScrollView, can_focus=True):
             self.scroll_to_region(Region(0, self.cursor, 1, 1), force=True, animate=False, immediate=True)
 
     def render_line(self, y: int) -> Strip:
-        number, width, style = self.scroll_offset.y + y, self.scrollable_content_region.width, self.visual_style
+        number, width, style = (
+            self.scroll_offset.y + y,
+            self.scrollable_content_region.width,
+            self.visual_style,
+        )
         if number >= self.count:
             return Strip.blank(width, style.rich_style)
         here = number == self.cursor
