@@ -1,4 +1,4 @@
-"""Exchange: what was sent in the selected step, and what came back, byte for byte as far as it may be shown."""
+"""Exchange: what was sent in the selected step, and what came back."""
 
 from __future__ import annotations
 

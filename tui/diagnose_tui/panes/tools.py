@@ -12,7 +12,6 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from diagnose.display import display
 from diagnose_tui.bodies import Row
 from diagnose_tui.panes.pane import Pane
 from diagnose_tui.tool_entries import ToolList, hints, tool_list, tool_rows
@@ -67,7 +66,7 @@ class ToolsPane(Pane):
             return None
         if step is None:
             return "The list of tools is read in step 9, which has not run yet."
-        if tool_list(view).tools:
+        if step.facts.get("tools") or step.facts.get("names"):
             return None
         if step.status == "skipped":
             return "Step 9 did not run, so the tools are not known."

@@ -36,9 +36,14 @@ class Rows(ScrollView, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"rows--cursor"}
     DEFAULT_CSS = """
     Rows { height: 1fr; width: 1fr; overflow-x: hidden; background: transparent; }
-    Rows > .rows--cursor { background: $block-cursor-blurred-background; text-style: $block-cursor-blurred-text-style; }
+    Rows > .rows--cursor {
+        background: $block-cursor-blurred-background;
+        text-style: $block-cursor-blurred-text-style;
+    }
     Rows:focus > .rows--cursor {
-        background: $block-cursor-background; color: $block-cursor-foreground; text-style: $block-cursor-text-style;
+        background: $block-cursor-background;
+        color: $block-cursor-foreground;
+        text-style: $block-cursor-text-style;
     }
     """
 
