@@ -64,7 +64,7 @@ def _tui(
     _need_terminal(target)
     if target is None and not given["command"]:
         _check_has_target(given)
-    asked = Asked(**given)
+    asked = Asked(**{**unset(), **given})
     options = options_of(asked)
     entries, finder, go = _rows(target, demo, asked, options)
     from diagnose_tui.starting import show

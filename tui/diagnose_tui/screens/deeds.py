@@ -130,7 +130,8 @@ class Deeds(Screen[int]):
             "Start this process?",
             "Start it",
         )
-        session.consented = bool(await self.asks(question))
+        answer = await self.asks(question)
+        session.consented = answer is True
         return session.consented
 
     def do_cancel(self) -> None:
