@@ -72,6 +72,9 @@ SAME = [
     "healthy-api-key",
     "healthy-oauth-deep",
     "healthy-stdio-legacy",
+    "healthy-stdio-crlf",
+    "healthy-sdk-http-sse",
+    "list-bidi-name",
     "healthy-address-order",
     "auth-like-keycloak",
     "tls-expired",
@@ -258,6 +261,17 @@ def test_times_count_beyond_what_load_and_a_lost_packet_explain(
     expected = {"TCP": (f"{ours:.0f} ms", f"{theirs:.0f} ms")} if counts else {}
     assert expected == told(comparison, "timings")
     assert expected == told(comparison)
+
+
+def test_discovery_that_an_accepted_credential_made_needless_is_no_difference(lab: Lab) -> None:
+    before = report_in(json.dumps(run(lab, "auth-like-keycloak").report).encode(), "before")
+    after = before.model_copy(deep=True)
+    after.step("auth_discovery").facts = {}
+    assert {} == told(compare(before, after))
+
+    after = before.model_copy(deep=True)
+    after.step("auth_discovery").facts["scopes"] = ["mcp:tools", "admin"]
+    assert {"scopes asked for": ("mcp:tools", "admin, mcp:tools")} == told(compare(before, after))
 
 
 def test_the_machine_and_the_definition_are_compared(lab: Lab) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from diagnose.comparison.model import Change
 from diagnose.comparison.values import leaves
 from diagnose.model import Exchange, Report
+from diagnose.redact import Redactor
 
 __all__ = ["compared_tools"]
 
@@ -89,7 +90,9 @@ def _definitions(report: Report) -> dict[str, Any] | None:
     """Every tool as it was sent, by name; None unless the exchanges hold exactly the tools of the facts."""
     asked = {identity for exchange in report.exchanges for identity in _asked(exchange)}
     found: dict[str, Any] = {}
-    for tool in (tool for exchange in report.exchanges for tool in _listed(exchange, asked)):
+    for sent in (tool for exchange in report.exchanges for tool in _listed(exchange, asked)):
+        # The escapes of the body have become characters again by reading it as JSON.
+        tool = Redactor().clean(sent)
         if isinstance(tool, dict) and isinstance(tool.get("name"), str):
             found.setdefault(tool["name"], tool)
     return found if sorted(found) == sorted(set(_names(report) or ())) else None
@@ -115,6 +118,7 @@ def _messages(body: str) -> Iterator[Any]:
     """What a body says: one JSON document, a stream of events, or lines of a process."""
     from diagnose.wire.event_stream import EventStream, EventTooLarge
 
+    body = body.replace("^M\n", "\n")  # a line end of two characters, as the report shows it
     whole = _json(body)
     if whole is not None:
         yield whole
