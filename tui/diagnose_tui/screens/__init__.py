@@ -1,0 +1,1 @@
+"""The screens above the main one; each returns what was decided and changes nothing itself."""
