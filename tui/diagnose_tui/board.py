@@ -112,10 +112,9 @@ class Board:
 def _start(
     connector: Connector, options: Options, environ: Mapping[str, str], earlier: Run | None, step: str | None
 ) -> Run:
-    from diagnose.resumption import Resume
-
     from diagnose.api import start
     from diagnose.cli_target import with_stored_login
+    from diagnose.resumption import Resume
 
     if options.stored_login:
         connector = with_stored_login(connector, environ)

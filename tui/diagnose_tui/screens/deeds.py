@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from textual.app import App
 from textual.screen import Screen
 
 from diagnose.events import RunFinished
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from diagnose_tui.screens.tool import ToolChoice
 
 __all__ = ["Deeds"]
+
+_Answer = TypeVar("_Answer")
 
 _SLOWEST = 300.0
 """Seconds between two runs of a watched connector that fails again and again."""
@@ -60,6 +63,11 @@ class Deeds(Screen[int]):
 
     def now(self) -> float:
         raise NotImplementedError
+
+    async def asks(self, screen: Screen[_Answer]) -> _Answer | None:
+        """Show a screen and wait for what it is dismissed with."""
+        app: App[Any] = self.app
+        return await app.push_screen_wait(screen)
 
     # Which can be done
 
@@ -122,7 +130,8 @@ class Deeds(Screen[int]):
             "Start this process?",
             "Start it",
         )
-        session.consented = bool(await self.app.push_screen_wait(question))
+        answer = await self.asks(question)
+        session.consented = answer is True
         return session.consented
 
     def do_cancel(self) -> None:
@@ -225,7 +234,7 @@ class Deeds(Screen[int]):
         from diagnose_tui.discovering import typed_entry
         from diagnose_tui.screens.target import TargetScreen
 
-        connector = await self.app.push_screen_wait(TargetScreen())
+        connector = await self.asks(TargetScreen())
         if connector is None:
             return
         entry = typed_entry(connector, self.board.options, key=f"typed{len(self.board.sessions)}")
@@ -261,7 +270,7 @@ class Deeds(Screen[int]):
         if session is None:
             return
         connector, options = self.board.wanted(session)
-        edited = await self.app.push_screen_wait(EditScreen(connector, options, session.tools))
+        edited = await self.asks(EditScreen(connector, options, session.tools))
         if edited is not None:
             session.edited = edited
             await self._run(session)
@@ -277,7 +286,7 @@ class Deeds(Screen[int]):
             return
         connector, options = self.board.wanted(session)
         screen = ToolScreen(session.tools, connector.tools, options, session.refused_tools)
-        choice = await self.app.push_screen_wait(screen)
+        choice = await self.asks(screen)
         if choice is None:
             return
         asked = await self._confirmed(session, choice)
@@ -306,7 +315,7 @@ class Deeds(Screen[int]):
             "Call it?",
             "Call it",
         )
-        return frozenset({choice.name}) if await self.app.push_screen_wait(question) else None
+        return frozenset({choice.name}) if await self.asks(question) else None
 
     def do_log_in(self) -> None:
         from diagnose_tui.person import ScreenPerson
