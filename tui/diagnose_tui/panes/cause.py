@@ -117,9 +117,13 @@ def _also_broken(step: StepResult, view: View) -> list[Block]:
     return [Block(label="Also broken", text=line(", ".join(map(_named, others)) + (", first" * first)))]
 
 
+def _title(step: StepResult) -> str:
+    return f"{step.number} {step.title}"
+
+
 def _named(step: StepResult) -> str:
     codes = ", ".join(dict.fromkeys(entry.code for entry in gravest_first(step.findings)[:1]))
-    return f"{step.number} {step.title} {codes}".rstrip()
+    return f"{_title(step)} {codes}".rstrip()
 
 
 def _passed(step: StepResult, view: View) -> list[Block]:
@@ -134,7 +138,7 @@ def _passed(step: StepResult, view: View) -> list[Block]:
 
 
 def _verdict(view: View) -> list[Block]:
-    """The verdict of the run where it is not told by a step of its own: nothing failed, or something else did."""
+    """The verdict of the run: nothing failed, or another step did."""
     report = view.report
     if report is None:
         return []
@@ -171,7 +175,9 @@ def _not_run(step: StepResult, view: View) -> list[Block]:
         blocks += [
             Block(label=finding.code, text=plain(bounded(finding.summary))),
             Block(label="Fix", text=plain(bounded(finding.fix))),
-            Block(text=line(f"Select step {blocker.number} {blocker.title} for the evidence."), indent=MARGIN),
+            Block(
+                text=line(f"Select step {blocker.number} {blocker.title} for the evidence."), indent=MARGIN
+            ),
         ]
     return [*blocks, *_reused(step), *fact_blocks(step.facts)]
 
