@@ -114,16 +114,12 @@ def _also_broken(step: StepResult, view: View) -> list[Block]:
     if not others:
         return []
     first = others[0].number < step.number
-    return [Block(label="Also broken", text=line(", ".join(map(_named, others)) + (", first" * first)))]
-
-
-def _title(step: StepResult) -> str:
-    return f"{step.number} {step.title}"
+    return [Block(label="Broken too", text=line(", ".join(map(_named, others)) + (", first" * first)))]
 
 
 def _named(step: StepResult) -> str:
     codes = ", ".join(dict.fromkeys(entry.code for entry in gravest_first(step.findings)[:1]))
-    return f"{_title(step)} {codes}".rstrip()
+    return f"{step.number} {step.title} {codes}".rstrip()
 
 
 def _passed(step: StepResult, view: View) -> list[Block]:
@@ -138,7 +134,7 @@ def _passed(step: StepResult, view: View) -> list[Block]:
 
 
 def _verdict(view: View) -> list[Block]:
-    """The verdict of the run: nothing failed, or another step did."""
+    """The verdict of the run where it is not told by a step: nothing failed, or another did."""
     report = view.report
     if report is None:
         return []
