@@ -34,7 +34,13 @@ def report_of(lab: Lab, name: str) -> Report:
     return Report.model_validate(run(lab, name).report)
 
 
-def finding(code: str = "TLS003", *, text: str = "text", evidence: list[Evidence] | None = None) -> Finding:
+def finding(
+    code: str = "TLS003",
+    *,
+    text: str = "text",
+    rule: str = "RFC 5280 4.1.2.5; every TLS client enforces it",
+    evidence: list[Evidence] | None = None,
+) -> Finding:
     """A finding in which every sentence holds ``text``."""
     return Finding(
         code=code,
@@ -48,7 +54,7 @@ def finding(code: str = "TLS003", *, text: str = "text", evidence: list[Evidence
         fix=f"fix {text}",
         evidence=evidence or [Evidence(label=text, expected=f"a {text}", observed=f"b {text}", where=text)],
         where=text,
-        rule=text,
+        rule=rule,
         reproduce=f"curl {text}",
         ruled_out=[text],
         forward=f"forward {text}",
@@ -64,7 +70,14 @@ def report_with(
 ) -> Report:
     """A report whose third step failed with ``findings``; ``text`` stands wherever a stranger may write."""
     steps = [
-        StepResult(number=number, id=step_id, title=title, status="passed", duration_ms=1.0, facts={text: [text, {text: text}]})
+        StepResult(
+            number=number,
+            id=step_id,
+            title=title,
+            status="passed",
+            duration_ms=1.0,
+            facts={text: [text, {text: text}]},
+        )
         for step_id, (number, title) in TITLES.items()
     ]
     steps[2] = steps[2].model_copy(update={"status": "failed", "findings": findings})

@@ -30,29 +30,30 @@ CANARIES = (
     "2001:db8:77",
     "77" * 32,
 )
-URL = "https://mcp.canaryhost.canarycorp.net:8443/v1/canarypath/mcp"
+HOST = "mcp.canaryhost.canarycorp.net"
+URL = f"https://{HOST}:8443/v1/canarypath/mcp"
 
 
 def _canary_report() -> Report:
     evidence = [
         Evidence(
-            label="TLS handshake with mcp.canaryhost.canarycorp.net, verified with CA bundle /home/canaryuser/ca.pem",
+            label="TLS handshake with mcp.canaryhost.canarycorp.net, verified with /home/canaryuser/ca.pem",
             expected=URL,
             observed="https://mcp.canaryhost.canarycorp.net:8443/v1/canarypath",
             where=f"{URL}#/issuer",
         ),
         Evidence(
             label="certificates presented, leaf first",
-            observed="0: CN=mcp.canaryhost.canarycorp.net,O=CanaryAuthority, for *.canaryhost.canarycorp.net, 203.0.113.77"
-            f", SHA-256 {'77' * 32}",
+            observed=f"0: CN={HOST},O=CanaryAuthority, for *.canaryhost.canarycorp.net, "
+            f"203.0.113.77, SHA-256 {'77' * 32}",
         ),
     ]
     made = finding(evidence=evidence).model_copy(
         update={
             "summary": "The certificate of mcp.canaryhost.canarycorp.net is not for 203.0.113.77.",
             "cause": "CanaryAuthority issued it; /v1/canarypath/mcp asks canaryuser@canarycorp.net.",
-            "fix": f"Write {URL}?tenant=canaryquery into canaryname, or resource=https%3A%2F%2Fmcp.canaryhost.canarycorp.net.",
-            "reproduce": f"curl -sS '{URL}' --resolve mcp.canaryhost.canarycorp.net:8443:203.0.113.77 --cacert ~/canarypath/x",
+            "fix": f"Write {URL}?tenant=canaryquery into canaryname, or resource=https%3A%2F%2F{HOST}.",
+            "reproduce": f"curl -sS '{URL}' --resolve {HOST}:8443:203.0.113.77 --cacert ~/canarypath/x",
             "forward": "[2001:db8:77::1]:443 answers for canaryname.",
             "where": "/Users/canaryuser/Library/canarypath/config.json:12",
         }
@@ -63,8 +64,12 @@ def _canary_report() -> Report:
         request={"method": "POST", "url": URL, "headers": [["Host", "mcp.canaryhost.canarycorp.net:8443"]]},
         response={
             "status": 302,
-            "headers": [["Location", "/login/canarypath?next=canaryquery"], ["Set-Cookie", "a=b; Domain=.canarycorp.net"]],
-            "body": '{"issuer": "https:\\/\\/login.canarycorp.net\\/canarypath", "see": "C:\\\\Users\\\\canaryuser\\\\x"}',
+            "headers": [
+                ["Location", "/login/canarypath?next=canaryquery"],
+                ["Set-Cookie", "a=b; Domain=.canarycorp.net"],
+            ],
+            "body": '{"issuer": "https:\\/\\/login.canarycorp.net\\/canarypath",'
+            ' "see": "C:\\\\Users\\\\canaryuser\\\\x"}',
         },
     )
     report = report_with([made], url=URL, exchanges=[exchange])
@@ -76,7 +81,9 @@ def _canary_report() -> Report:
     summary = report.connector.model_copy(
         update={"name": "canaryname", "source": "/srv/canarypath/connectors.json:3 /connectors/0"}
     )
-    verdict = report.verdict.model_copy(update={"summary": made.summary, "cause": made.cause, "fix": made.fix})
+    verdict = report.verdict.model_copy(
+        update={"summary": made.summary, "cause": made.cause, "fix": made.fix}
+    )
     return report.model_copy(update={"steps": steps, "connector": summary, "verdict": verdict})
 
 
@@ -113,7 +120,14 @@ def test_no_canary_is_left_in_a_masked_entry() -> None:
     )
     masked = Mask().entry(entry)
     said = " ".join(
-        [masked.name, masked.client, masked.target, masked.place, masked.problems[0].what, masked.problems[0].hint]
+        [
+            masked.name,
+            masked.client,
+            masked.target,
+            masked.place,
+            masked.problems[0].what,
+            masked.problems[0].hint,
+        ]
     )
     assert [] == [canary for canary in CANARIES if canary.lower() in said.lower()]
     assert said.count(":4") == 1
@@ -123,7 +137,8 @@ def test_one_host_has_one_placeholder_in_every_spelling() -> None:
     mask = Mask()
     first = mask.text("https://mcp.acme.example:8443/team/mcp and MCP.ACME.EXAMPLE.")
     assert "https://host-1:8443/path-1 and host-1." == first
-    assert "%2F%2Fhost-1/path-1 at host-1:8443" == mask.text("%2F%2Fmcp.acme.example%2Fteam%2Fmcp at mcp.acme.example:8443")
+    escaped = "%2F%2Fmcp.acme.example%2Fteam%2Fmcp at mcp.acme.example:8443"
+    assert "%2F%2Fhost-1/path-1 at host-1:8443" == mask.text(escaped)
 
 
 def test_a_subdomain_of_a_known_host_is_another_host() -> None:
@@ -208,7 +223,9 @@ def test_a_masked_report_of_a_real_run_is_valid_and_says_the_same(lab: Lab, name
     assert [] == [word for word in ("lab.test", "Diagnose Lab", "trustme", "diagnose-lab-") if word in text]
 
 
-@pytest.mark.parametrize("unit", ["a.", "1:", "http://a", "a@b.", "OU=a,", "/home/", "%2F", "-", "https://a.b/c?d "])
+@pytest.mark.parametrize(
+    "unit", ["a.", "1:", "http://a", "a@b.", "OU=a,", "/home/", "%2F", "-", "https://a.b/c?d "]
+)
 def test_a_body_made_to_be_slow_is_searched_in_one_pass(unit: str) -> None:
     mask = Mask()
     mask.text("https://mcp.acme.example/team/x")
