@@ -84,9 +84,12 @@ def chain_blocks(view: View) -> list[Block]:
     chain = _certificates(step)
     now = _began(view)
     for place, certificate in enumerate(chain[:_MOST]):
-        blocks += [_GAP, *_certificate(place, len(chain), certificate, view, now)]
+        blocks += [*([_GAP] if blocks else []), *_certificate(place, certificate, view, now)]
     if not chain and (presented := _presented(step)):
-        blocks += [_GAP, Block(text=line("Certificates presented, leaf first", "bold"))]
+        blocks += [
+            *([_GAP] if blocks else []),
+            Block(text=line("Certificates presented, leaf first", "bold")),
+        ]
         blocks += [Block(text=plain(bounded(entry)), indent=2) for entry in presented.split("\n")[:_MOST]]
     return blocks
 
@@ -108,12 +111,9 @@ def _presented(step: StepResult) -> str:
     return next((item.observed or "" for item in evidence if item.label == _PRESENTED), "")
 
 
-def _certificate(
-    place: int, total: int, certificate: Mapping[str, Any], view: View, now: datetime | None
-) -> list[Block]:
+def _certificate(place: int, certificate: Mapping[str, Any], view: View, now: datetime | None) -> list[Block]:
     trouble = certificate.get("trouble")
-    title = f"{place} {'leaf' if place == 0 else 'above it'}" + (" (the only one)" if total == 1 else "")
-    head = line(title, "bold")
+    head = line(f"Certificate {place + 1}" + (", the server's own" if place == 0 else ""), "bold")
     if trouble:
         said = _TROUBLES.get(str(trouble), str(trouble))
         head = Content.assemble(

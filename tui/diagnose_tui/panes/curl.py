@@ -38,7 +38,7 @@ class CurlPane(FlowPane):
     def blank(cls, view: View) -> str | None:
         if next(_lines(view), None) is not None:
             return None
-        return "There is no request to repeat yet." if view.report is None else "This step sent no request."
+        return "There is no request to repeat yet." if view.report is None else "No request was sent."
 
     @classmethod
     def blocks(cls, view: View, width: int) -> list[Block]:
@@ -72,7 +72,8 @@ def _lines(view: View) -> Iterator[tuple[str, str]]:
     found = decisive(view)
     if found is not None and found[1].reproduce:
         yield f"Reproduces {found[1].code} of step {found[0].number}", found[1].reproduce
-    for exchange in view.step_exchanges[:_SHOWN]:
+    # What a step judges, an earlier one may have sent.
+    for exchange in (view.step_exchanges or view.exchanges)[:_SHOWN]:
         text = _process_line(exchange, view) if "process" in exchange.request else _line(exchange, view)
         if text:
             yield _title(exchange), text
@@ -81,7 +82,7 @@ def _lines(view: View) -> Iterator[tuple[str, str]]:
 def _title(exchange: Exchange) -> str:
     answered = (exchange.response or {}).get("status")
     said = f": HTTP {answered}" if answered is not None else ""
-    return f"Exchange {exchange.id}, {exchange.request.get('method', '')}{said}"
+    return f"Exchange {exchange.id} ({exchange.step}), {exchange.request.get('method', '')}{said}"
 
 
 def _line(exchange: Exchange, view: View) -> str:

@@ -25,8 +25,9 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'`])")
 _NOT_AN_END = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|RFC)|\b[A-Z])\.$")
 _CODE = re.compile(r"```[a-z]*\n(?P<fence>.*?)```|`(?P<span>[^`\n]+)`", re.DOTALL)
 _NAMES = """
-    brew cat certbot chmod curl date diagnose dig docker env export getent head ip npm npx nslookup openssl pip
-    pipx ping printf python python3 security sudo systemctl timedatectl trust update-ca-certificates uv uvx which
+    brew cat certbot chmod curl date diagnose dig docker env export getent head ip npm npx nslookup
+    openssl pip pipx ping printf python python3 security sudo systemctl timedatectl trust
+    update-ca-certificates uv uvx which
 """
 _PROGRAMS = frozenset(_NAMES.split())
 """What begins a command among the code spans of a page; the others are headers, values and names."""
@@ -149,7 +150,7 @@ def _prose(text: str) -> Content:
 
 
 def fix_text(view: View) -> str:
-    """The fix as text to paste: what is wrong, what to do, who does it, which rule. Empty without a finding."""
+    """The fix as text to paste: what is wrong and why, what to do, who does it. Empty without a finding."""
     if view.trouble is not None:
         trouble = view.trouble
         return _safe(f"{trouble.code} {trouble.name}: {trouble.what}", f"Fix: {trouble.hint}", trouble.where)
