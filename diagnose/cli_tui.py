@@ -24,7 +24,19 @@ if TYPE_CHECKING:
 __all__ = ["tui"]
 
 _OWN_OF_RUN = frozenset(
-    {"format", "as_json", "report", "quiet", "verbose", "color", "fail_on", "exit_by_step", "only", "until"}
+    {
+        "format",
+        "as_json",
+        "report",
+        "quiet",
+        "verbose",
+        "color",
+        "fail_on",
+        "exit_by_step",
+        "only",
+        "until",
+        "keep",
+    }
 )
 """What ``run`` takes and an app does not: how a report is printed, and where a run ends."""
 
@@ -64,7 +76,7 @@ def _tui(
     _need_terminal(target)
     if target is None and not given["command"]:
         _check_has_target(given)
-    asked = Asked(**given)
+    asked = Asked(**{**unset(), **given})
     options = options_of(asked)
     entries, finder, go = _rows(target, demo, asked, options)
     from diagnose_tui.starting import show

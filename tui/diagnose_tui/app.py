@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
+from textual.app import App
 from textual.binding import Binding, BindingType
 
 from diagnose.options import Options
@@ -111,7 +112,8 @@ class DiagnoseApp(CrashSafe[int]):
     def action_command_palette(self) -> None:
         from diagnose_tui.commands import Palette
 
-        if not Palette.is_open(self):
+        app: App[Any] = self
+        if not Palette.is_open(app):
             self.push_screen(Palette())
 
     def on_app_blur(self, event: events.AppBlur) -> None:

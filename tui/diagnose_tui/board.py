@@ -82,6 +82,10 @@ class Board:
         assert connector is not None, "an entry without connector is never run"
         return connector, replace(options, allow_stdio=options.allow_stdio or session.consented)
 
+    def resumable(self, session: Session, step: str) -> bool:
+        """Whether the next run can begin at ``step``."""
+        return session.run is not None and session.not_resumable(step) is None
+
     def cancel(self, session: Session) -> None:
         """End the session's run, or take it back where it waits for its turn."""
         self._walks.cancel(session.key)
@@ -108,10 +112,9 @@ class Board:
 def _start(
     connector: Connector, options: Options, environ: Mapping[str, str], earlier: Run | None, step: str | None
 ) -> Run:
-    from diagnose.resumption import Resume
-
     from diagnose.api import start
     from diagnose.cli_target import with_stored_login
+    from diagnose.resumption import Resume
 
     if options.stored_login:
         connector = with_stored_login(connector, environ)

@@ -94,7 +94,9 @@ def _json(text: str, *, cut: bool) -> list[Row]:
     lines = _reflowed(text, cut=cut)
     if lines is None:
         return []
-    return [Row(part, "json", " " * (len(line) - len(part))) for line in lines for part in (line.lstrip(" "),)]
+    return [
+        Row(part, "json", " " * (len(line) - len(part))) for line in lines for part in (line.lstrip(" "),)
+    ]
 
 
 def _why(text: str) -> str:

@@ -87,7 +87,9 @@ def laid_out(blocks: Sequence[Block], width: int) -> list[Content]:
             head = Content(" " * (margin + (block.hang if number else 0)))
             if block.label and not narrow and number == 0:
                 label = Content.styled(block.label, style)
-                head = Content.assemble(" " * block.indent, label.pad_right(max(column - label.cell_length, 1)))
+                head = Content.assemble(
+                    " " * block.indent, label.pad_right(max(column - label.cell_length, 1))
+                )
             lines.append(Content.assemble(head, piece))
     return lines
 

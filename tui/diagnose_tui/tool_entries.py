@@ -1,4 +1,4 @@
-"""The tools of a catalogue, and what a run found out about each: JSON of any shape, from a server nobody vetted."""
+"""The tools of a catalogue and what is wrong with each: JSON of any shape, from a server nobody vetted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from diagnose.display import display
 from diagnose.model import Evidence, Exchange, Finding, StepResult
 from diagnose.records import record
-from diagnose_tui.bodies import Row, prose_rows, value_rows
+from diagnose_tui.bodies import Kind, Row, prose_rows, value_rows
 from diagnose_tui.view import View
 
 __all__ = ["Flawed", "ToolList", "beyond_evidence", "hints", "listed_tools", "tool_list", "tool_rows"]
@@ -22,6 +22,7 @@ _SHOWN_EVIDENCE = 5
 _REFUSED_NAME = 128
 _HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
 _SAID = frozenset(("name", "title", "description", "annotations", "inputSchema", "outputSchema"))
+_KINDS: Mapping[str, Kind] = {"error": "error", "warning": "warning", "info": "strong"}
 _WEIGHT = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -237,8 +238,7 @@ def _refers(key: str, name: str) -> bool:
 
 def _flaw_rows(flaw: Flawed) -> Iterator[Row]:
     finding, evidence = flaw.finding, flaw.evidence
-    kind = "error" if finding.severity == "error" else "warning" if finding.severity == "warning" else "strong"
-    yield Row(display(f"{finding.code} {finding.name}"), kind)
+    yield Row(display(f"{finding.code} {finding.name}"), _KINDS[finding.severity])
     for label, text in (
         ("Expected", evidence.expected),
         ("Observed", evidence.observed),

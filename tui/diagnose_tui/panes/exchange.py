@@ -1,4 +1,4 @@
-"""Exchange: what was sent in the selected step, and what came back, byte for byte as far as it may be shown."""
+"""Exchange: what was sent in the selected step, and what came back."""
 
 from __future__ import annotations
 
@@ -26,9 +26,15 @@ __all__ = ["ExchangePane", "exchange_rows"]
 
 _LISTED = 4
 _QUIET: Mapping[str, tuple[str, str]] = {
-    "dns": ("This step looks up a name; it sends no request.", "This step finds the command; it sends nothing."),
+    "dns": (
+        "This step looks up a name; it sends no request.",
+        "This step finds the command; it sends nothing.",
+    ),
     "tcp": ("This step connects; it sends no request.", "This step starts the process; it sends nothing."),
-    "tls": ("This step shakes hands; it sends no request.", "This step looks at variables; it sends nothing."),
+    "tls": (
+        "This step shakes hands; it sends no request.",
+        "This step looks at variables; it sends nothing.",
+    ),
 }
 """Steps below the protocol: for a URL, and for a process."""
 _JUDGED: Mapping[str, re.Pattern[str]] = {

@@ -16,7 +16,9 @@ from diagnose_tui.panes.pane import Pane
 from diagnose_tui.view import View
 from diagnose_tui.widgets.document import Document
 
-__all__ = ["JsonPane", "json_text"]
+__all__ = ["JsonPane", "json_rows", "json_text"]
+
+_LONGEST = 4000
 
 
 def json_text(subject: Report | StepResult) -> str:
@@ -52,8 +54,8 @@ class JsonPane(Pane):
 
     @property
     def text(self) -> str:
-        """What is shown, for the clipboard."""
-        return self._document.text
+        """What is shown, for the clipboard: the lines as they are written, not as they are cut."""
+        return json_text(self._subject) if self._subject is not None else self._document.text
 
     def show(self, view: View) -> None:
         subject = _subject(view)
@@ -66,13 +68,24 @@ class JsonPane(Pane):
 
     @work(thread=True, exclusive=True, group="json")
     def _write(self, subject: Report | StepResult) -> None:
-        rows = [Row(text, "json") for text in display(json_text(subject), layout=True).split("\n")]
+        rows = json_rows(json_text(subject))
         if not get_current_worker().is_cancelled:
             self.app.call_from_thread(self._written, subject, rows)
 
     def _written(self, subject: Report | StepResult, rows: list[Row]) -> None:
         if subject is self._subject:
             self._document.show(rows)
+
+
+def json_rows(text: str) -> list[Row]:
+    """The lines of ``text``; a very long one is cut into rows, so that drawing a part of it costs a part."""
+    rows: list[Row] = []
+    for whole in display(text, layout=True).split("\n"):
+        if len(whole) <= _LONGEST:
+            rows.append(Row(whole, "json"))
+        else:
+            rows += [Row(whole[at : at + _LONGEST]) for at in range(0, len(whole), _LONGEST)]
+    return rows
 
 
 def _subject(view: View) -> Report | StepResult | None:

@@ -12,7 +12,6 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from diagnose.display import display
 from diagnose_tui.bodies import Row
 from diagnose_tui.panes.pane import Pane
 from diagnose_tui.tool_entries import ToolList, hints, tool_list, tool_rows
@@ -67,11 +66,15 @@ class ToolsPane(Pane):
             return None
         if step is None:
             return "The list of tools is read in step 9, which has not run yet."
-        if tool_list(view).tools:
+        if step.facts.get("tools") or step.facts.get("names"):
             return None
         if step.status == "skipped":
             return "Step 9 did not run, so the tools are not known."
-        return "The server lists no tools." if step.facts.get("tools") == 0 else "No list of tools could be read."
+        return (
+            "The server lists no tools."
+            if step.facts.get("tools") == 0
+            else "No list of tools could be read."
+        )
 
     def compose(self) -> ComposeResult:
         with Vertical(id="tools-list"):
@@ -132,7 +135,9 @@ class ToolsPane(Pane):
 
     def _head(self, listed: ToolList, word: str) -> None:
         total = len(listed.tools)
-        shown = f"{len(self._matching)} of {total} tools" if word else f"{total} tool{'' if total == 1 else 's'}"
+        shown = (
+            f"{len(self._matching)} of {total} tools" if word else f"{total} tool{'' if total == 1 else 's'}"
+        )
         flawed = len(listed.flaws)
         wrong = f", {flawed} with problems (^n)" if flawed else ""
         self.query_one("#tools-head", Static).update(Content(f"{shown}{wrong}   ^f find"))

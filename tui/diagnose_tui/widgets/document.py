@@ -45,7 +45,9 @@ class Document(ScrollView, can_focus=True):
 
     ALLOW_SELECT = True
     DEFAULT_CSS = """
-    Document { height: 1fr; width: 1fr; scrollbar-gutter: stable; overflow-x: hidden; background: transparent; }
+    Document {
+        height: 1fr; width: 1fr; scrollbar-gutter: stable; overflow-x: hidden; background: transparent;
+    }
     """
 
     def __init__(self, rows: Sequence[Row] = (), *, id: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What somebody types into: lines in which no pasted character acts, and fields with their refusal beside them."""
+"""What somebody types into: lines in which no pasted character acts, and fields with their refusal."""
 
 from __future__ import annotations
 

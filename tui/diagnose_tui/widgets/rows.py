@@ -36,9 +36,14 @@ class Rows(ScrollView, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"rows--cursor"}
     DEFAULT_CSS = """
     Rows { height: 1fr; width: 1fr; overflow-x: hidden; background: transparent; }
-    Rows > .rows--cursor { background: $block-cursor-blurred-background; text-style: $block-cursor-blurred-text-style; }
+    Rows > .rows--cursor {
+        background: $block-cursor-blurred-background;
+        text-style: $block-cursor-blurred-text-style;
+    }
     Rows:focus > .rows--cursor {
-        background: $block-cursor-background; color: $block-cursor-foreground; text-style: $block-cursor-text-style;
+        background: $block-cursor-background;
+        color: $block-cursor-foreground;
+        text-style: $block-cursor-text-style;
     }
     """
 
@@ -90,7 +95,11 @@ class Rows(ScrollView, can_focus=True):
             self.scroll_to_region(Region(0, self.cursor, 1, 1), force=True, animate=False, immediate=True)
 
     def render_line(self, y: int) -> Strip:
-        number, width, style = self.scroll_offset.y + y, self.scrollable_content_region.width, self.visual_style
+        number, width, style = (
+            self.scroll_offset.y + y,
+            self.scrollable_content_region.width,
+            self.visual_style,
+        )
         if number >= self.count:
             return Strip.blank(width, style.rich_style)
         here = number == self.cursor

@@ -172,6 +172,8 @@ class StepList(Widget, can_focus=True):
         return _time(step.duration_ms) if step is not None and step.duration_ms is not None else ""
 
     def _after(self, step: StepResult | None, running: bool, room: int) -> Content:
+        if step is not None and "reused" in step.facts:
+            return line(_reused(step), "dim").truncate(room, ellipsis=True)
         if step is not None and step.started_ms is None:
             return line(reason(step, self._view.steps), "dim").truncate(room, ellipsis=True)
         codes = _codes(step)
@@ -237,6 +239,13 @@ def _codes(step: StepResult | None) -> str:
     grave = [finding for finding in step.findings if finding.severity != "info"]
     said = list(dict.fromkeys(finding.code for finding in grave))
     return said[0] + (f" +{len(said) - 1}" if len(said) > 1 else "") if said else ""
+
+
+def _reused(step: StepResult) -> str:
+    """That an earlier run found it, and how long ago."""
+    age = float(step.facts["reused"]["age_s"])
+    ago = f"{age:.0f} s" if age < 120 else f"{age / 60:.0f} min"
+    return f"found {ago} ago, not asked again"
 
 
 def _time(ms: float) -> str:
