@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import events, on
@@ -14,7 +15,7 @@ from textual.widgets import Input, Static
 
 from diagnose_tui.bodies import Row
 from diagnose_tui.panes.pane import Pane
-from diagnose_tui.tool_entries import ToolList, hints, tool_list, tool_rows
+from diagnose_tui.tool_entries import ToolList, hints, rejudged, tool_list, tool_rows, unnamed
 from diagnose_tui.view import View
 from diagnose_tui.widgets.document import Document
 from diagnose_tui.widgets.rows import Rows
@@ -111,6 +112,19 @@ class ToolsPane(Pane):
         kept = self._listed.names[at] if self._listed is not None and at is not None else None
         self._listed, self._made_of = tool_list(view), made_of
         self._filter(kept)
+        if unnamed(view):
+            self.run_worker(partial(self._judge, self._listed, view), thread=True, exclusive=True)
+
+    def _judge(self, listed: ToolList, view: View) -> None:
+        """Find, off the event loop, the tools that a finding counts and does not name."""
+        judged = rejudged(listed, view)
+        self.app.call_from_thread(self._judged, listed, judged)
+
+    def _judged(self, listed: ToolList, judged: ToolList) -> None:
+        at = self._chosen()
+        if self._listed is listed:
+            self._listed = judged
+            self._filter(judged.names[at] if at is not None else None)
 
     def _chosen(self) -> int | None:
         """The number of the tool under the cursor."""
