@@ -24,6 +24,7 @@ from diagnose.cli_delivery import (
     speaks_unicode,
     write_file,
 )
+from diagnose.cli_keep import keep_run
 from diagnose.cli_target import Asked, options_of, target_of
 from diagnose.cli_words import Seconds, Word, refuse
 from diagnose.deep_plan import announced, help_text
@@ -184,7 +185,10 @@ class WithCommand(click.Command):
     "--fail-on", type=Word(("error", "warning")), default="error", help="What makes the exit code 1."
 )
 @click.option("--exit-by-step", is_flag=True, help="Exit with 10 + the number of the failing step, not 1.")
-def run(target: str | None, fail_on: str, exit_by_step: bool, **given: Any) -> int:
+@click.option(
+    "--keep/--no-keep", default=None, help="Keep the report in the history [default: on a terminal]."
+)
+def run(target: str | None, fail_on: str, exit_by_step: bool, keep: bool | None, **given: Any) -> int:
     """Diagnose TARGET: the URL of an MCP endpoint, or the name of a connector in the file of some client.
 
     A name is looked up in FILE, or in every file that diagnose list shows; CLIENT:NAME says whose. A local
@@ -206,6 +210,7 @@ def run(target: str | None, fail_on: str, exit_by_step: bool, **given: Any) -> i
         for problem in found_target.problems:
             say(f"{problem} ({_SAID[problem.severity]})")
     found, delivered = diagnose_and_print(started, printing)
+    keep_run(found, asked=keep)
     code = exit_code_of(started, found, fail_on, exit_by_step)
     return code if delivered or code else ExitCode.USAGE
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LIMIT", "report_file", "report_in"]
 
-LIMIT = 64 * 1024 * 1024
-"""Bytes. A report keeps 64 KiB of a body, so one with a thousand full exchanges still fits."""
+LIMIT = 32 * 1024 * 1024
+"""Bytes. A report keeps 64 KiB of a body: one with two hundred full exchanges still fits."""
 
 _MAJOR = "1"
 _LONGEST_MS = 366 * 86_400_000.0

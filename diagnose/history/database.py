@@ -18,8 +18,6 @@ SCHEMA = 1
 _APPLICATION = 0x436E4467  # "CnDg", for file(1) and against a database of somebody else
 _BUSY_SECONDS = 5.0  # another process writes one run, which takes milliseconds
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-# A leftover journal belongs to the file it was made for; beside a fresh one it would be played into that.
-_BESIDE = ("-journal", "-wal", "-shm")
 
 _TABLES = """
 CREATE TABLE runs (
@@ -142,14 +140,10 @@ def is_damaged(problem: sqlite3.Error) -> bool:
 
 
 def moved_aside(path: Path) -> Path:
-    """Rename a damaged file, with what lies beside it, to a name that nothing has. Raises OSError."""
+    """Rename a damaged file to a name that nothing has. Raises OSError."""
     name, number = path.with_name(f"{path.name}.broken"), 1
     while name.exists():
         number += 1
         name = path.with_name(f"{path.name}.broken-{number}")
     path.rename(name)
-    for ending in _BESIDE:
-        beside = path.with_name(path.name + ending)
-        if beside.exists():
-            beside.rename(name.with_name(name.name + ending))
     return name

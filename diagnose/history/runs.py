@@ -20,7 +20,7 @@ from diagnose.oauth.store import state_folder
 if TYPE_CHECKING:
     from diagnose.model import Report
 
-__all__ = ["History", "opened", "target_of"]
+__all__ = ["History", "opened", "target_of", "without_code"]
 
 _T = TypeVar("_T")
 _COLUMNS = (
@@ -45,8 +45,7 @@ def opened(environ: Mapping[str, str]) -> History:
         return History(None)
     folder = state_folder(environ)
     if folder is None:
-        why = "this user has no home directory; set DIAGNOSE_STATE_DIR to a folder of your own"
-        return History(None, warning=_not_kept(why))
+        return History(None, fault=_unusable("this user has no home directory", None))
     history = History(folder / "history" / "history.sqlite3")
     history.runs(limit=1)  # what is wrong with the place is said now, and not with the first run
     return history
@@ -55,22 +54,25 @@ def opened(environ: Mapping[str, str]) -> History:
 class History:
     """Earlier runs. Every method may wait for a disk: call it off the event loop, from any thread.
 
-    No method fails because of the file: from the first fault on the runs are kept in memory, and
-    ``warning`` holds the one sentence about it.
+    No method fails because of the file. From its first fault on, runs are kept in memory: ``place`` is None
+    then, ``fault`` is the CFG026 that says why, and ``warning`` the one sentence for the screen.
     """
 
     def __init__(
         self,
         place: Path | None,
         *,
-        warning: str | None = None,
+        fault: UsageError | None = None,
         now: Callable[[], float] = time.time,
         largest: int = retention.LARGEST,
     ) -> None:
-        self.warning = warning
+        self.fault: UsageError | None = None
+        self.warning: str | None = None
         self._now = now
         self._largest = largest
         self._database = Database(place)
+        if fault is not None:
+            self._forget_the_file(fault)
 
     @property
     def place(self) -> Path | None:
@@ -177,14 +179,14 @@ class History:
                 except sqlite3.Error as problem:
                     if not fresh and is_damaged(problem) and self._replaced(self.place):
                         continue
-                    why = f"{problem} ({self.place})"
+                    fault = _unusable(f"the history cannot be read or written: {problem}", self.place)
                 except ForeignDatabase as problem:
-                    why = f"{problem}: {self.place}"
+                    fault = _unusable(f"the file of the history is left alone: {problem}", self.place)
                 except UsageError as problem:
-                    why = str(problem).partition(" ")[2]
+                    fault = UsageError("CFG026", problem.what, where=problem.where, hint=problem.hint)
                 except OSError as problem:
-                    why = f"{problem.strerror or type(problem).__name__} ({self.place})"
-                self._forget_the_file(why)
+                    fault = _unusable(f"the history cannot be opened: {problem.strerror}", self.place)
+                self._forget_the_file(fault)
                 break
         return self._once(work)
 
@@ -203,16 +205,23 @@ class History:
         self._warn(f"the history was damaged and begins anew; what is left of it is in {aside}")
         return True
 
-    def _forget_the_file(self, why: str) -> None:
+    def _forget_the_file(self, fault: UsageError) -> None:
         self._database = Database(None)
-        self._warn(_not_kept(why))
+        self.fault = fault
+        self._warn(f"runs are kept only until this program ends: {without_code(fault)}")
 
     def _warn(self, sentence: str) -> None:
         self.warning = self.warning or str(display(sentence))
 
 
-def _not_kept(why: str) -> str:
-    return f"runs are kept until this program ends, and no longer: {why}"
+def without_code(problem: UsageError) -> str:
+    """A refusal as part of another sentence."""
+    return str(problem).partition(" ")[2]
+
+
+def _unusable(what: str, place: Path | None) -> UsageError:
+    where = str(place) if place is not None else None
+    return UsageError("CFG026", what, where=where, hint="set DIAGNOSE_STATE_DIR to a folder of your own")
 
 
 def target_of(report: Report) -> str:
