@@ -177,7 +177,7 @@ def unnamed(view: View) -> Mapping[str, Finding]:
 
 
 def rejudged(listed: ToolList, view: View) -> ToolList:
-    """``listed`` with every tool that those findings concern; takes as long as step 9 did, so not in a frame."""
+    """``listed`` with every tool that those findings concern; takes as long as step 9 took to judge."""
     from diagnose_checks.tool_findings import judge_entries
     from diagnose_checks.tool_rules import Entry, Profile
 
