@@ -12,20 +12,51 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from diagnose.cli_delivery import is_terminal
-from diagnose.cli_run import WithCommand, run
+from diagnose.cli_run import WithCommand, run, unset
 from diagnose.cli_target import Asked, options_of, target_of
 from diagnose.cli_words import Seconds, refuse
 
 if TYPE_CHECKING:
-    from diagnose.options import Options
     from diagnose_tui.entries import Entry
+
+    from diagnose.options import Options
 
 __all__ = ["tui"]
 
 _OWN_OF_RUN = frozenset(
-    {"format", "as_json", "report", "quiet", "verbose", "color", "fail_on", "exit_by_step", "only", "until"}
+    {
+        "format",
+        "as_json",
+        "report",
+        "quiet",
+        "verbose",
+        "color",
+        "fail_on",
+        "exit_by_step",
+        "only",
+        "until",
+        "keep",
+    }
 )
 """What ``run`` takes and an app does not: how a report is printed, and where a run ends."""
+
+_OF_TARGET = {
+    "header": "--header",
+    "bearer_env": "--bearer-env",
+    "credentials_from": "--credentials-from",
+    "ca_bundle": "--ca-bundle",
+    "client_cert": "--client-cert",
+    "client_key": "--client-key",
+    "proxy": "--proxy",
+    "resolver": "--resolver",
+    "resolve": "--resolve",
+    "transport": "--transport",
+    "era": "--era",
+    "env": "--env",
+    "cwd": "--cwd",
+    "inherit": "--inherit",
+    "tool": "--tool",
+}
 
 _OWN: tuple[click.Parameter, ...] = (
     click.Option(
@@ -42,8 +73,10 @@ _OWN: tuple[click.Parameter, ...] = (
 def _tui(
     target: str | None, *, demo: tuple[str, ...], watch: float, at_once: int, ascii: bool, **given: Any
 ) -> int:
-    _need_terminal()
-    asked = Asked(**{**_unset(), **given})
+    _need_terminal(target)
+    if target is None and not given["command"]:
+        _check_has_target(given)
+    asked = Asked(**{**unset(), **given})
     options = options_of(asked)
     entries, finder, go = _rows(target, demo, asked, options)
     from diagnose_tui.starting import show
@@ -65,33 +98,39 @@ tui = WithCommand(
     params=[one for one in run.params if one.name not in _OWN_OF_RUN] + list(_OWN),
     help="""Open the app: every connector of this machine, or TARGET, which is run at once.
 
-    TARGET and the options are those of diagnose run; a local process is named by its command after two dashes.
+    TARGET and the options are those of diagnose run; a local process is its command after two dashes.
     Where nothing is configured yet, the lab's servers are there to look at. In the app, ? lists the keys.""",
 )
 
 
-def _unset() -> dict[str, Any]:
-    defaults = run.make_context("run", ["TARGET"]).params
-    return {name: defaults[name] for name in Asked.__dataclass_fields__}
-
-
-def _need_terminal() -> None:
+def _need_terminal(target: str | None) -> None:
     if os.environ.get("TEXTUAL_DRIVER"):  # the browser's side of textual-serve is no terminal
         return
-    if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)) or os.environ.get("TERM") == "dumb":
-        raise refuse(
-            "the app needs a terminal that moves its cursor",
-            "diagnose run TARGET prints the same facts line by line",
-        )
+    from diagnose_tui.themes import check_terminal
+
+    shown = target if target is not None and "://" not in target else "TARGET"
+    check_terminal(os.environ, terminals=is_terminal(sys.stdin) and is_terminal(sys.stdout), target=shown)
+
+
+def _check_has_target(given: dict[str, Any]) -> None:
+    """An option that describes a connector has nothing to describe where none is named. Raises UsageError."""
+    defaults = unset()
+    for name, option in _OF_TARGET.items():
+        if given.get(name) not in (None, defaults[name]):
+            raise refuse(
+                f"{option} has no connector to go to",
+                "name one: diagnose tui TARGET; in the app, o changes what the next run sends",
+            )
 
 
 def _rows(
     target: str | None, demo: tuple[str, ...], asked: Asked, options: Options
 ) -> tuple[Sequence[Entry], Callable[[], Sequence[Entry]] | None, bool]:
     """The rows that are there at once, what finds the others, and whether the first is run at once."""
-    from diagnose.cli_lab import known_scenario
     from diagnose_tui.discovering import found_here, of_file, typed_entry
     from diagnose_tui.playing import DEMOS, demo_entry
+
+    from diagnose.cli_lab import known_scenario
 
     demos = [demo_entry(known_scenario(name)) for name in demo]
     if target is not None or asked.command:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from diagnose.connector import Connector
 from diagnose.options import Options
@@ -15,6 +16,9 @@ from diagnose_tui.keeping import Keeping
 from diagnose_tui.playing import Playing
 from diagnose_tui.session import Session
 from diagnose_tui.walks import AT_ONCE, Began, Told, Walks
+
+if TYPE_CHECKING:
+    from diagnose.oauth.acquisition import Person
 
 __all__ = ["Board"]
 
@@ -26,11 +30,17 @@ class Board:
     """The sessions by key, in the order of the list. ``told`` is called in the thread of the runs."""
 
     def __init__(
-        self, told: Callable[[str, Told], object], *, options: Options | None = None, at_once: int = AT_ONCE
+        self,
+        told: Callable[[str, Told], object],
+        *,
+        options: Options | None = None,
+        at_once: int = AT_ONCE,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self.options = options or Options()
         self.sessions: dict[str, Session] = {}
-        self.kept = Keeping()
+        self.environ = os.environ if environ is None else environ
+        self.kept = Keeping(self.environ)
         self._playing = Playing()
         self._walks = Walks(told, at_once=at_once)
 
@@ -44,19 +54,25 @@ class Board:
     def of(self, key: str | None) -> Session | None:
         return self.sessions.get(key) if key is not None else None
 
-    def run(self, session: Session, *, step: str | None = None, login: bool = False) -> None:
-        """Ask for a run, from ``step`` on with what the last run found before it. Nothing blocks."""
+    def run(self, session: Session, *, step: str | None = None, person: Person | None = None) -> None:
+        """Ask for a run, from ``step`` on with what the last run found before it; nothing blocks.
+
+        With a ``person`` it is a login: the first six steps, the last of which gets a token.
+        """
         session.queue()
         session.resumed_from = step
-        self._walks.submit(session.key, self._preparing(session, step=step, login=login))
+        self._walks.submit(session.key, self._preparing(session, step, person))
 
-    def _preparing(self, session: Session, *, step: str | None, login: bool) -> Callable[[], Run]:
+    def _preparing(self, session: Session, step: str | None, person: Person | None) -> Callable[[], Run]:
         entry = session.entry
-        if entry.scenario is not None and session.edited is None:
+        if entry.scenario is not None and session.edited is None and step is None and person is None:
             return partial(self._playing.prepare, entry.scenario)
         connector, options = self.wanted(session)
+        environ = entry.environ if entry.environ is not None else self.environ
+        if person is not None:
+            return partial(_start_login, connector, options, environ, person)
         earlier = session.run if step is not None else None
-        return partial(_start, entry, connector, options, earlier, step)
+        return partial(_start, connector, options, environ, earlier, step)
 
     def wanted(self, session: Session) -> tuple[Connector, Options]:
         """The connector and the options of the next run, as they were edited and allowed."""
@@ -65,6 +81,10 @@ class Board:
         options = edited.options if edited is not None else entry.options
         assert connector is not None, "an entry without connector is never run"
         return connector, replace(options, allow_stdio=options.allow_stdio or session.consented)
+
+    def resumable(self, session: Session, step: str) -> bool:
+        """Whether the next run can begin at ``step``."""
+        return session.run is not None and session.not_resumable(step) is None
 
     def cancel(self, session: Session) -> None:
         """End the session's run, or take it back where it waits for its turn."""
@@ -76,7 +96,10 @@ class Board:
         if session is not None:
             session.take(told)
             if isinstance(told, Began) and session.entry.connector is None:
-                session.entry = replace(session.entry, connector=told.run.ctx.connector)
+                ctx = told.run.ctx  # of a scenario, whose server has an address only now
+                session.entry = replace(
+                    session.entry, connector=ctx.connector, options=ctx.options, environ=ctx.environ
+                )
         return session
 
     def close(self) -> None:
@@ -87,9 +110,23 @@ class Board:
 
 
 def _start(
-    entry: Entry, connector: Connector, options: Options, earlier: Run | None, step: str | None
+    connector: Connector, options: Options, environ: Mapping[str, str], earlier: Run | None, step: str | None
 ) -> Run:
     from diagnose.api import start
+    from diagnose.cli_target import with_stored_login
+    from diagnose.resumption import Resume
 
-    environ = entry.environ if entry.environ is not None else os.environ
-    return start(connector, options=options, environ=environ)
+    if options.stored_login:
+        connector = with_stored_login(connector, environ)
+    resume = Resume(run=earlier, step=step) if earlier is not None and step is not None else None
+    return start(connector, options=options, environ=environ, resume=resume)
+
+
+def _start_login(connector: Connector, options: Options, environ: Mapping[str, str], person: Person) -> Run:
+    from diagnose.api import start
+    from diagnose_tui.person import login_options
+
+    ready, wanted = login_options(connector, options, environ)
+    run = start(ready, options=wanted, environ=environ)
+    run.ctx.person = person
+    return run

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 
 __all__ = ["ASCII", "STATUS_STYLES", "UNICODE", "Glyphs", "glyphs_for"]
 
+# What is quiet is "dim": in content, unlike in a style sheet, $text-muted does not mix with what lies behind.
 STATUS_STYLES: Mapping[str, str] = {
     "passed": "$text-success",
     "warned": "$text-warning",
     "failed": "bold $text-error",
     "error": "bold $text-error",
-    "skipped": "$text-muted",
-    "not_applicable": "$text-muted",
+    "skipped": "dim",
+    "not_applicable": "dim",
     "running": "$text-accent",
-    "queued": "$text-muted",
-    "idle": "$text-muted",
+    "queued": "dim",
+    "idle": "dim",
 }
 
 

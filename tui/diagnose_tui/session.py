@@ -50,6 +50,8 @@ class Session:
         self.watched = 0.0
         """Seconds between two runs; 0 where nobody watches."""
         self.next_at = 0.0
+        self.logs_in = False
+        """Whether the run that goes is a login."""
         self.note = ""
         """What is to be said about how this run came to be."""
         self._going: Run | None = None
@@ -80,6 +82,14 @@ class Session:
         connector = self.wanted_connector
         return connector is not None and connector.needs_consent and not self.consented
 
+    def not_resumable(self, step: str | None = None) -> str | None:
+        """Why the next run cannot begin at ``step``, or at the selected one."""
+        if self.run is None:
+            return "needs a run that came to its end"
+        from diagnose.resumption import resumable
+
+        return resumable(self.run, step or self.selected)
+
     @property
     def going(self) -> Run | None:
         """The run that goes now."""
@@ -96,6 +106,13 @@ class Session:
         if self.report is not None:
             return self.report.run.duration_ms
         return (time.monotonic() - self.began_at) * 1000 if self.status == "running" else 0.0
+
+    @property
+    def refused_tools(self) -> dict[str, str]:
+        """Why step 10 did not choose a tool by itself, by its name."""
+        step = self._steps.get("sample_call")
+        refused = step.facts.get("refused") if step is not None else None
+        return dict(refused) if isinstance(refused, dict) else {}
 
     @property
     def code(self) -> str | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 
 from diagnose.options import Options
 from diagnose_tui.app import DiagnoseApp
+from diagnose_tui.crash import run_app
 from diagnose_tui.entries import Entry
 
 __all__ = ["show"]
@@ -31,4 +33,4 @@ def show(
         at_once=at_once,
         ascii_only=ascii_only,
     )
-    return app.run() or 0
+    return run_app(app, os.environ)

@@ -134,7 +134,7 @@ def _passed(step: StepResult, view: View) -> list[Block]:
 
 
 def _verdict(view: View) -> list[Block]:
-    """The verdict of the run where it is not told by a step of its own: nothing failed, or something else did."""
+    """The verdict of the run where it is not told by a step: nothing failed, or another did."""
     report = view.report
     if report is None:
         return []

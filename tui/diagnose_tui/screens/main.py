@@ -62,7 +62,7 @@ class Heard(Message):
 class MainScreen(Deeds):
     """One screen for everything that one needs to see at once."""
 
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (_WIDE, "-wide")]
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (_WIDE, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(one.keys, f"deed('{one.id}')", one.label, id=one.id, show=False) for one in ACTIONS),
         *(Binding(str(number), f"tab({number - 1})", f"Tab {number}", show=False) for number in range(1, 9)),

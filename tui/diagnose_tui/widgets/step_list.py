@@ -159,7 +159,7 @@ class StepList(Widget, can_focus=True):
         head = Content.assemble(
             (self._signs.here if here else " ", "$accent"),
             (f"{sign} {word:<7} ", STATUS_STYLES[status]),
-            (f"{number:>2} ", "$text-muted"),
+            (f"{number:>2} ", "dim"),
             (f"{title[:19]:<19}", "bold" if here else ""),
             (f"{took:>10} ", ""),
         )
@@ -172,8 +172,10 @@ class StepList(Widget, can_focus=True):
         return _time(step.duration_ms) if step is not None and step.duration_ms is not None else ""
 
     def _after(self, step: StepResult | None, running: bool, room: int) -> Content:
+        if step is not None and "reused" in step.facts:
+            return line(_reused(step), "dim").truncate(room, ellipsis=True)
         if step is not None and step.started_ms is None:
-            return line(reason(step, self._view.steps), "$text-muted").truncate(room, ellipsis=True)
+            return line(reason(step, self._view.steps), "dim").truncate(room, ellipsis=True)
         codes = _codes(step)
         width = max(min(room - max(len(codes) + 1, 9), 60), 0)
         if width < _LEAST_BAR or (step is None and not running):
@@ -201,8 +203,8 @@ class StepList(Widget, can_focus=True):
         said = Content.assemble(
             " ",
             (f"{sign} {STATUSES[status]:<7} ", STATUS_STYLES[status]),
-            (f"{first.number}-{last.number} ", "$text-muted"),
-            line(f"{word}{'' if unreached else f'  {_time(took)}'}", "$text-muted"),
+            (f"{first.number}-{last.number} ", "dim"),
+            line(f"{word}{'' if unreached else f'  {_time(took)}'}", "dim"),
         )
         return said.truncate(width, ellipsis=True)
 
@@ -218,12 +220,12 @@ class StepList(Widget, can_focus=True):
         room = max(min(width - _FIXED - 9, 60), 0)
         began = exchange.started_ms
         if room < _LEAST_BAR or began is None:
-            return Content.assemble(head, line(said, "$text-muted")).truncate(width, ellipsis=True)
+            return Content.assemble(head, line(said, "dim")).truncate(width, ellipsis=True)
         first, cells = bar(began, (timings and sum(timings.values())) or 0.0, self._total_ms, room)
         drawn = Content.assemble(
             " " * first, (self._signs.thin * cells, "$text-accent"), " " * (room - first - cells)
         )
-        return Content.assemble(head, drawn, " ", line(said, "$text-muted")).truncate(width, ellipsis=True)
+        return Content.assemble(head, drawn, " ", line(said, "dim")).truncate(width, ellipsis=True)
 
     def _spinner(self) -> str:
         if self.app.animation_level == "none":
@@ -237,6 +239,13 @@ def _codes(step: StepResult | None) -> str:
     grave = [finding for finding in step.findings if finding.severity != "info"]
     said = list(dict.fromkeys(finding.code for finding in grave))
     return said[0] + (f" +{len(said) - 1}" if len(said) > 1 else "") if said else ""
+
+
+def _reused(step: StepResult) -> str:
+    """That an earlier run found it, and how long ago."""
+    age = float(step.facts["reused"]["age_s"])
+    ago = f"{age:.0f} s" if age < 120 else f"{age / 60:.0f} min"
+    return f"found {ago} ago, not asked again"
 
 
 def _time(ms: float) -> str:
