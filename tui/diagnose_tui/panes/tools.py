@@ -18,6 +18,7 @@ from diagnose_tui.panes.pane import Pane
 from diagnose_tui.tool_entries import ToolList, hints, rejudged, tool_list, tool_rows, unnamed
 from diagnose_tui.view import View
 from diagnose_tui.widgets.document import Document
+from diagnose_tui.widgets.fields import Line
 from diagnose_tui.widgets.rows import Rows
 
 __all__ = ["ToolsPane"]
@@ -45,7 +46,7 @@ class ToolsPane(Pane):
     ToolsPane { overflow: hidden; layout: vertical; }
     ToolsPane #tools-list { height: 4; width: 1fr; }
     ToolsPane #tools-head { height: 1; width: 1fr; color: $foreground-muted; }
-    ToolsPane #tools-find { height: 1; border: none; padding: 0; display: none; }
+    ToolsPane #tools-find { display: none; }
     ToolsPane.-finding #tools-find { display: block; }
     ToolsPane #tools-text { height: 1fr; margin-top: 1; }
     ToolsPane.-wide { layout: horizontal; }
@@ -80,7 +81,7 @@ class ToolsPane(Pane):
     def compose(self) -> ComposeResult:
         with Vertical(id="tools-list"):
             yield Static("", id="tools-head", markup=False)
-            yield Input(placeholder="part of a name or description", id="tools-find")
+            yield Line(placeholder="part of a name or description", id="tools-find")
             yield Rows(id="tools-rows")
         yield Document(id="tools-text")
 
@@ -177,7 +178,7 @@ class ToolsPane(Pane):
         words = f" {hints(listed.tools[at])}" if width >= _HINTS_FROM else ""
         room = max(width - 4 - len(words), 4)
         name = Content(listed.names[at]).truncate(room, ellipsis=True, pad=True)
-        return Content.assemble(mark, (view.glyphs.status[sign], style), " ", name, words)
+        return Content.assemble(mark, (view.glyphs.status[sign], "" if here else style), " ", name, words)
 
     @on(Rows.Moved)
     def _moved(self, event: Rows.Moved) -> None:
