@@ -46,7 +46,7 @@ def places(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 class HelpScreen(ModalScreen[None]):
     """The table of keys. ``rows`` pairs each action with why it cannot be done right now, or None."""
 
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-one"), (100, "-two")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-one"), (100, "-two")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,q", "close", "Close", show=False),
     ]
@@ -59,7 +59,7 @@ class HelpScreen(ModalScreen[None]):
     HelpScreen VerticalScroll { height: auto; max-height: 100%; scrollbar-gutter: stable; }
     HelpScreen Horizontal { height: auto; }
     HelpScreen.-one Horizontal { layout: vertical; }
-    HelpScreen.-two Flow.left { margin-right: 3; }
+    HelpScreen.-two #left { margin-right: 3; }
     HelpScreen .last { dock: bottom; height: 1; color: $text-muted; background: $surface; }
     """
 
@@ -75,7 +75,7 @@ class HelpScreen(ModalScreen[None]):
         with Vertical() as frame:
             frame.border_title = "Keys"
             with VerticalScroll(), Horizontal():
-                yield Flow(self._of(_LEFT) + _table("Everywhere", _EVERYWHERE), classes="left")
+                yield Flow(self._of(_LEFT) + _table("Everywhere", _EVERYWHERE), id="left")
                 yield Flow(self._of(others) + _table("Kept", self._kept) + _table("Variables", _SWITCHES))
             yield Static("Esc closes   Up and Down scroll", classes="last", markup=False)
 

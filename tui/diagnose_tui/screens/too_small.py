@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 from textual.app import App, ComposeResult
@@ -48,7 +48,7 @@ class TooSmall(Screen[None]):
         self.query_one(Static).update(line(f"{sentence} {instead}"))
 
 
-def follow_size(app: App[object], size: Size, target: str = "TARGET") -> None:
+def follow_size(app: App[Any], size: Size, target: str = "TARGET") -> None:
     """Put :class:`TooSmall` before everything of ``app``, or take it away: called when the size changes."""
     fits = size.width >= SMALLEST.width and size.height >= SMALLEST.height
     shown = isinstance(app.screen, TooSmall)
