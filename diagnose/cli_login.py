@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from diagnose.cli_delivery import is_terminal, note, say
-from diagnose.cli_run import Printing, diagnose_and_print, exit_code_of, printing_of, run
+from diagnose.cli_run import Printing, diagnose_and_print, exit_code_of, printing_of, run, unset
 from diagnose.cli_target import Asked, connector_of, options_of, over_http
-from diagnose.cli_words import Seconds, refuse
+from diagnose.cli_words import Seconds
 from diagnose.errors import ExitCode
 
 if TYPE_CHECKING:
-    from diagnose.connector import Connector, OAuth2Credential
     from diagnose.model import Report
 
 __all__ = ["login"]
@@ -29,8 +27,6 @@ _SHARED = (
     *("resolver", "resolve", "fail_on", "exit_by_step"),
 )
 """What ``run`` takes and a login takes as well."""
-
-_OPEN = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
 
 _OWN: tuple[click.Parameter, ...] = (
     click.Option(
@@ -62,16 +58,17 @@ def _login(
     **given: Any,
 ) -> int:
     printing, described = printing_of(given)
-    asked = Asked(**{**_unset(), **described, "until": "token_validity", "no_login": True})
-    connector, credential = _to_log_in(
-        over_http(connector_of(target, asked)), client_id=client_id, scope=scope, issuer=issuer
-    )
+    asked = Asked(**{**unset(), **described, "until": "token_validity", "no_login": True})
     from dataclasses import replace
 
     from diagnose.api import start
+    from diagnose.oauth.log_in import check_store, to_log_in
 
+    connector, credential = to_log_in(
+        over_http(connector_of(target, asked)), client_id=client_id, scope=scope, issuer=issuer
+    )
     if credential.needs_person:
-        _check_store(connector.url)
+        check_store(connector.url, os.environ)
     options = replace(options_of(asked), login=True, login_timeout=wait, login_port=port)
     started = start(connector, options=options)
     started.ctx.person = _Terminal(opens=open_)
@@ -92,71 +89,6 @@ login = click.Command(
     The URL to log in at is printed; --open opens it in the browser, and so does your word on a terminal.
     Exit codes are those of run; 130 also when you stop waiting.""",
 )
-
-
-def _unset() -> dict[str, Any]:
-    """The options of ``run`` that a login does not take, as if nobody had given them."""
-    defaults = run.make_context("run", ["TARGET"]).params
-    return {name: defaults[name] for name in Asked.__dataclass_fields__}
-
-
-def _to_log_in(
-    connector: Connector, *, client_id: str | None, scope: str | None, issuer: str | None
-) -> tuple[Connector, OAuth2Credential]:
-    """The connector without tokens, as the options amend its client. Raises UsageError."""
-    from diagnose.connector import OAuth2Credential
-    from diagnose.oauth.callback import redirect_of
-    from diagnose.wire.reach import reach_of
-
-    if connector.origin.scheme == "http" and reach_of(connector.origin, ()).own != "loopback":
-        raise refuse(
-            "a login over plain http hands the token to everybody on the way",
-            f"use https://{connector.url.partition('://')[2]}",
-        )
-    credential = connector.credential
-    if credential.type == "none":
-        credential = OAuth2Credential()
-    if not isinstance(credential, OAuth2Credential):
-        raise refuse(
-            f"the connector has a credential of the kind {credential.type}, which no login gives",
-            "leave the credential out, or try it as it is: diagnose run TARGET",
-        )
-    if redirect_of(credential.redirect_uri) is None:
-        raise refuse(
-            "the redirect_uri is no place on this machine, so the login could not come back",
-            'register one such as "http://127.0.0.1:8765/callback" and name it in the connector',
-            code="CFG019",
-        )
-    amended = _amended(credential, client_id=client_id, scope=scope, issuer=issuer)
-    return connector.model_copy(update={"credential": amended}), amended
-
-
-def _amended(credential: OAuth2Credential, **given: str | None) -> OAuth2Credential:
-    from diagnose.connector.address import origin_of
-
-    changes: dict[str, Any] = {name: text for name, text in given.items() if text is not None}
-    if "issuer" in changes:
-        try:
-            origin_of(changes["issuer"])
-        except ValueError:
-            raise refuse(
-                "the issuer is no absolute URL",
-                "write it as the authorization server names itself, such as https://auth.example.com",
-                where="--issuer",
-            ) from None
-    if "client_id" in changes and credential.client_id not in (None, changes["client_id"]):
-        # A secret belongs to its client, and to no other.
-        changes |= {"client_secret": None, "private_key": None, "token_endpoint_auth_method": None}
-    old = {"access_token": None, "refresh_token": None, "expires_at": None}
-    return credential.model_copy(update={**old, **changes})
-
-
-def _check_store(url: str) -> None:
-    """See before anybody logs in whether the token can be kept. Raises UsageError."""
-    from diagnose.oauth.store import open_store
-
-    with open_store(os.environ).locked(url):
-        pass
 
 
 def _tell(found: Report, printing: Printing) -> None:
@@ -230,19 +162,7 @@ class _Terminal:
 
 
 async def _browse(url: str) -> None:
-    """Let the standard library find the browser, in a process of its own: its output is not ours."""
-    from diagnose.wire.threads import in_daemon_thread
+    from diagnose.oauth.browser import opened_in_browser
 
-    if not await in_daemon_thread(lambda: _opened(url)):
+    if not await opened_in_browser(url):
         say("the browser could not be opened: open the URL above in one")
-
-
-def _opened(url: str) -> bool:
-    nowhere = subprocess.DEVNULL
-    # Isolated: a webbrowser.py in the current folder is not the standard library's.
-    words = [sys.executable, "-I", "-c", _OPEN, url]
-    try:
-        done = subprocess.run(words, stdin=nowhere, stdout=nowhere, stderr=nowhere, check=False)  # noqa: S603
-    except OSError:
-        return False
-    return done.returncode == 0

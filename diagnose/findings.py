@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import string
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from diagnose.display import display
 from diagnose.step import Evidence, Finding
 from diagnose.wire.recorder import Recorded
 
-__all__ = ["curl", "printed"]
+__all__ = ["bug", "curl", "printed", "printed_or_bug"]
 
 _LONGEST_ARGUMENT = 400
 _LONGEST_EVIDENCE = 2000
@@ -56,6 +57,26 @@ def printed(finding: Finding, ctx: Context, *, ruled_out: tuple[str, ...] = ()) 
         "forward": fill(entry.forward) if entry.forward else None,
     }
     return model.Finding.model_validate(ctx.redactor.clean(raw))
+
+
+def printed_or_bug(finding: Finding, ctx: Context, ruled_out: tuple[str, ...] = ()) -> model.Finding:
+    """The finding in print; one whose page is missing or does not fit costs itself, not the report."""
+    try:
+        return printed(finding, ctx, ruled_out=ruled_out)
+    except Exception as problem:
+        return printed(bug(problem, finding.code), ctx)
+
+
+def bug(problem: Exception, code: str | None = None) -> Finding:
+    """Our own failure, with where it happened and no value of any variable."""
+    frames = traceback.extract_tb(problem.__traceback__)[-4:]
+    trail = " < ".join(
+        f"{frame.filename.replace(chr(92), '/').rpartition('/')[2]}:{frame.lineno} {frame.name}"
+        for frame in reversed(frames)
+    )
+    label = f"where it happened, printing {code}" if code else "where it happened"
+    evidence = Evidence(label=label, observed=f"{type(problem).__name__}: {trail}")
+    return Finding(code="BUG001", args={"kind": type(problem).__name__}, evidence=(evidence,))
 
 
 def _uncut(text: str, limit: int, ctx: Context) -> str:

@@ -36,6 +36,7 @@ _ERRORS = ("TOOL012", "TOOL013", "TOOL003", "TOOL016")
     codes=("TOOL",),
     on_timeout="TOOL019",
     deadline=15,
+    about=frozenset({"endpoint", "network", "credential", "era", "depth"}),
 )
 async def list_tools(ctx: Context, init: InitFacts, session: SessionFacts) -> ToolFacts:
     """Read every page and judge every tool on the raw JSON."""

@@ -131,7 +131,7 @@ class Commands(Provider):
 
 
 def _shown(command: _Command, offsets: Sequence[int]) -> Content:
-    shown = Content.styled(command.text, "$text-muted" if command.muted else "")
+    shown = Content.styled(command.text, "dim" if command.muted else "")
     for offset in offsets:
         shown = shown.stylize("underline", offset, offset + 1)
     return shown

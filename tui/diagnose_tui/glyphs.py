@@ -1,4 +1,4 @@
-"""The signs of the screen, each one cell wide with an ASCII twin, and never alone: a word stands beside it."""
+"""The signs of the screen: one cell wide, each with an ASCII twin, and never without a word beside it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from dataclasses import dataclass
 
 __all__ = ["ASCII", "STATUS_STYLES", "UNICODE", "Glyphs", "glyphs_for"]
 
+# What is quiet is "dim": in content, unlike in a style sheet, $text-muted does not mix with what lies behind.
 STATUS_STYLES: Mapping[str, str] = {
     "passed": "$text-success",
     "warned": "$text-warning",
     "failed": "bold $text-error",
     "error": "bold $text-error",
-    "skipped": "$text-muted",
-    "not_applicable": "$text-muted",
+    "skipped": "dim",
+    "not_applicable": "dim",
     "running": "$text-accent",
-    "queued": "$text-muted",
-    "idle": "$text-muted",
+    "queued": "dim",
+    "idle": "dim",
 }
 
 

@@ -46,7 +46,7 @@ def places(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 class HelpScreen(ModalScreen[None]):
     """The table of keys. ``rows`` pairs each action with why it cannot be done right now, or None."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-one"), (100, "-two")]  # noqa: RUF012 - as Textual declares it
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-one"), (100, "-two")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,q", "close", "Close", show=False),
     ]
