@@ -37,7 +37,7 @@ class Main(Screen[None]):
     def do(self, action_id: str) -> None:
         self.done.append(action_id)
 
-    def go_to(self, key: str) -> None:
+    def enter(self, key: str) -> None:
         self.done.append(f"go to {key}")
 
 
