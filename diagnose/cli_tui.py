@@ -24,7 +24,19 @@ if TYPE_CHECKING:
 __all__ = ["tui"]
 
 _OWN_OF_RUN = frozenset(
-    {"format", "as_json", "report", "quiet", "verbose", "color", "fail_on", "exit_by_step", "only", "until"}
+    {
+        "format",
+        "as_json",
+        "report",
+        "quiet",
+        "verbose",
+        "color",
+        "fail_on",
+        "exit_by_step",
+        "only",
+        "until",
+        "keep",
+    }
 )
 """What ``run`` takes and an app does not: how a report is printed, and where a run ends."""
 
