@@ -264,6 +264,11 @@ class MainScreen(Deeds):
         self.query_one(Connectors).select(key)
         self.show_run()
 
+    def connectors(self) -> Sequence[tuple[str, str, str]]:
+        """Key, name and origin of every row, for the palette."""
+        rows = [(one.key, one.entry) for one in self.board.sessions.values()]
+        return [(key, self.mask_text(entry.name), entry.client or entry.kind) for key, entry in rows]
+
     def now(self) -> float:
         """Seconds of a clock that never goes back."""
         return time.monotonic()
