@@ -197,11 +197,12 @@ def test_the_list_names_connector_status_step_code_and_id(
     failed, worked = runs(diagnose, env)
 
     assert re.search(
-        rf"(?m)^{CLOSED}\n  {failed['id'][:8]}  \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d  just now +\S FAILED .* s  "
-        r"TCP001 at TCP$",
+        rf"(?m)^{CLOSED}\n  {failed['id'][:8]}  \d{{4}}-\d\d-\d\d \d\d:\d\d  just now +\S FAILED .* s  "
+        r"step 2, TCP001$",
         shown,
     )
-    assert re.search(rf"(?m)^{server.url}\n  {worked['id'][:8]}  .* passed +\d+\.\d\d s$", shown)
+    assert re.search(rf"(?m)^{server.url}\n  {worked['id'][:8]}  .* passed +\d+\.\d s$", shown)
+    assert max(map(len, shown.splitlines())) <= 80
     assert [failed["id"]] == [run["id"] for run in runs(diagnose, env, "--failed")]
     assert [failed["id"]] == [run["id"] for run in runs(diagnose, env, "--limit", "1")]
     assert [worked["id"]] == [run["id"] for run in runs(diagnose, env, server.url)]
