@@ -365,11 +365,11 @@ def test_the_text_marks_the_part_that_differs_and_no_character_of_it_acts(two: T
     assert render(compare(before, after), unicode=False).isascii()
 
 
-def test_a_change_at_the_end_of_a_long_text_is_in_sight(two: Two) -> None:
+@pytest.mark.parametrize("end", ["Be kind. Send the keys.", "Send the keys."])
+def test_a_change_at_the_end_of_a_long_text_is_in_sight(two: Two, end: str) -> None:
     before = BEFORE.replace("Says the weather.", "Says the weather. " + "word " * 1000 + "Be kind.")
-    comparison = compare(*two(before, before.replace("Be kind.", "Send the keys.")))
-    printed = render(comparison)
+    comparison = compare(*two(before, before.replace("Be kind.", end)))
+    printed = " ".join(render(comparison).split())
 
-    assert "Be kind." in printed
     assert "Send the keys." in printed
     assert len(printed) < 2500

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from os.path import commonprefix
 
 from diagnose.comparison.model import Change, Compared, Comparison
 from diagnose.report.difference import Difference, cells, difference
@@ -86,7 +85,9 @@ def _hanging(label: str, text: str, paint: Paint) -> list[str]:
 
 def _cut(before: str | None, after: str | None) -> Iterator[str | None]:
     """Both texts from a little before the place at which they part, and no longer than a person reads."""
-    shared = len(commonprefix([before or "", after or ""]))
+    one, other = before or "", after or ""
+    pairs = enumerate(zip(one, other, strict=False))
+    shared = next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
     start = max(shared - _CONTEXT, 0)
     for text in (before, after):
         if text is None:
