@@ -24,6 +24,7 @@ from diagnose.wire.threads import in_daemon_thread
 
 if TYPE_CHECKING:
     from diagnose.connector import Problem
+    from diagnose.resumption import Resume
 
 __all__ = ["diagnose", "diagnose_sync", "start", "stream"]
 
@@ -36,12 +37,14 @@ def start(
     resolver: Resolver | None = None,
     steps: tuple[Step, ...] | None = None,
     problems: Sequence[Problem] = (),
+    resume: Resume | None = None,
 ) -> Run:
     """Prepare a run without sending anything.
 
     ``connector`` may be a URL; ``environ`` (default: the process's) resolves references and proxies;
-    ``steps`` replaces the eleven; ``problems`` are those of its definition, for the report. A stored login
-    is read here, which may wait for the keyring. Raises UsageError for input that cannot be used.
+    ``steps`` replaces the eleven; ``problems`` are those of its definition, for the report; ``resume`` names
+    an earlier run and the step from which on it is walked again. A stored login is read here, which may wait
+    for the keyring. Raises UsageError for input that cannot be used.
     """
     if isinstance(connector, str):
         connector = Connector(url=connector)
@@ -65,16 +68,22 @@ def start(
         options=options,
         environ=environ,
         redactor=redactor,
-        recorder=Recorder(),
+        recorder=Recorder(first=resume.run.ctx.recorder.next_id if resume is not None else 1),
         resolver=resolver or _resolver(connector),
         login=login,
         problems=tuple(problems),
     )
-    if not context.options.runtime:
-        return Run(ctx=context, steps=steps)
-    from diagnose.runtime_check import repeat_with_sdk
+    run = Run(ctx=context, steps=steps)
+    if resume is not None:
+        from diagnose.resumption import knowledge
 
-    return Run(ctx=context, steps=steps, afterwards=repeat_with_sdk)
+        redactor.register_those_of(resume.run.ctx.redactor)
+        run.reused = knowledge(resume, context, steps)
+    if context.options.runtime:
+        from diagnose.runtime_check import repeat_with_sdk
+
+        run.afterwards = repeat_with_sdk
+    return run
 
 
 def _steps(connector: Connector) -> tuple[Step, ...]:

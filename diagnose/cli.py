@@ -21,12 +21,16 @@ __all__ = ["main", "nearest_command"]
 
 _COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("diagnose.cli_run", "Diagnose a connector: eleven steps, the one that breaks, and the fix."),
+    "tui": ("diagnose.cli_tui", "The app: see where it breaks, why, and what to type, within one screen."),
     "list": (
         "diagnose.cli_list",
         "The connectors of every client on this machine, and their problems.",
     ),
     "login": ("diagnose.cli_login", "Log in to a connector, and keep the token for later runs."),
     "logout": ("diagnose.cli_logout", "Forget a stored login, and revoke it if you ask for that."),
+    "history": ("diagnose.cli_history", "Earlier runs, newest first."),
+    "diff": ("diagnose.cli_diff", "What changed between two runs of a connector."),
+    "replay": ("diagnose.cli_replay", "Show a stored report as if it had just been made."),
     "demo": ("diagnose.cli_lab", "Start the built-in lab and diagnose it: the quickest look at everything."),
     "lab": ("diagnose.cli_lab", "The lab's servers, healthy and broken, for people who write clients."),
     "explain": ("diagnose.cli_explain", "What a code means, or which codes an error text points to."),

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from diagnose.cli_run import Printing
     from diagnose.model import Report
+    from diagnose.pipeline import Run
 
-__all__ = ["demo", "lab"]
+__all__ = ["demo", "known_scenario", "lab", "prepared"]
 
 _HEALTHY = "healthy-modern"
 _BROKEN = ("tls-expired", "auth-prm-missing", "http-wrong-path")
@@ -70,7 +71,7 @@ def serve(scenario: str, port: int, as_json: bool) -> int:
     from diagnose_lab.serve import serve as keep_up
 
     try:
-        return keep_up(_known(scenario), port, json_output=as_json)
+        return keep_up(known_scenario(scenario), port, json_output=as_json)
     except BrokenPipeError:
         return ExitCode.USAGE
     except OSError as problem:
@@ -107,7 +108,7 @@ def demo(scenario: str | None, verbose: int, as_json: bool) -> int:
         )
     with Lab() as started:
         if scenario is not None:
-            return _show(started, _known(scenario), verbose=verbose, as_json=as_json).exit_code
+            return _show(started, known_scenario(scenario), verbose=verbose, as_json=as_json).exit_code
         shown = [
             _show(started, name, heading=f"[{number}/2] ", verbose=verbose)
             for number, name in enumerate((_HEALTHY, _first_broken()), 1)
@@ -149,8 +150,17 @@ def _show(lab: Lab, name: str, *, heading: str = "", verbose: int = 0, as_json: 
 
 
 def _diagnosed(running: Running, printing: Printing) -> tuple[Report, bool, int]:
+    from diagnose.cli_run import diagnose_and_print
+
+    started = prepared(running)
+    report, delivered = diagnose_and_print(started, printing)
+    return report, delivered, int(started.exit_code)
+
+
+def prepared(running: Running) -> Run:
+    """A run of a scenario that plays, with the options and the environment that its command line has."""
     from diagnose.api import start
-    from diagnose.cli_run import diagnose_and_print, run
+    from diagnose.cli_run import run
     from diagnose.cli_target import Asked, connector_of, options_of
 
     params = run.make_context("run", [*running.args, *running.target]).params
@@ -158,9 +168,7 @@ def _diagnosed(running: Running, printing: Printing) -> tuple[Report, bool, int]
     environ = _environ(running.env)
     _keep_login(running, environ)
     connector = connector_of(running.url or None, asked, environ)
-    started = start(connector, options=options_of(asked), environ=environ)
-    report, delivered = diagnose_and_print(started, printing)
-    return report, delivered, int(started.exit_code)
+    return start(connector, options=options_of(asked), environ=environ)
 
 
 def _keep_login(running: Running, environ: Mapping[str, str]) -> None:
@@ -215,7 +223,8 @@ def _first_broken() -> str:
     return wanted or next(entry.name for entry in scenarios() if entry.expect.code is not None)
 
 
-def _known(name: str) -> str:
+def known_scenario(name: str) -> str:
+    """The name, or the path of a scenario file. Raises UsageError CFG015."""
     from diagnose_lab import names
 
     known = names()

@@ -24,6 +24,7 @@ from diagnose.cli_delivery import (
     speaks_unicode,
     write_file,
 )
+from diagnose.cli_keep import keep_run
 from diagnose.cli_target import Asked, options_of, target_of
 from diagnose.cli_words import Seconds, Word, refuse
 from diagnose.deep_plan import announced, help_text
@@ -37,7 +38,15 @@ if TYPE_CHECKING:
     from diagnose.options import Options
     from diagnose.pipeline import Run
 
-__all__ = ["Printing", "diagnose_and_print", "exit_code_of", "printing_of", "run", "unset"]
+__all__ = [
+    "Printing",
+    "WithCommand",
+    "diagnose_and_print",
+    "exit_code_of",
+    "printing_of",
+    "run",
+    "unset",
+]
 
 _SAID = {"error": "an error", "warning": "a warning", "info": "a note"}
 _STEP = Word(tuple(TITLES), aliases={str(number): step_id for step_id, (number, _) in TITLES.items()})
@@ -92,7 +101,7 @@ def _moves_cursor() -> bool:
     return os.environ.get("TERM", "dumb") != "dumb"
 
 
-class _WithCommand(click.Command):
+class WithCommand(click.Command):
     """Whatever stands after two dashes is the command of a process, word by word as it was typed."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -107,7 +116,7 @@ class _WithCommand(click.Command):
         return rest
 
 
-@click.command(cls=_WithCommand)
+@click.command(cls=WithCommand)
 @click.argument("target", required=False)
 @click.option("--format", type=Word(FORMATS), help="What stdout gets [default: text].")
 @click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
@@ -176,7 +185,10 @@ class _WithCommand(click.Command):
     "--fail-on", type=Word(("error", "warning")), default="error", help="What makes the exit code 1."
 )
 @click.option("--exit-by-step", is_flag=True, help="Exit with 10 + the number of the failing step, not 1.")
-def run(target: str | None, fail_on: str, exit_by_step: bool, **given: Any) -> int:
+@click.option(
+    "--keep/--no-keep", default=None, help="Keep the report in the history [default: on a terminal]."
+)
+def run(target: str | None, fail_on: str, exit_by_step: bool, keep: bool | None, **given: Any) -> int:
     """Diagnose TARGET: the URL of an MCP endpoint, or the name of a connector in the file of some client.
 
     A name is looked up in FILE, or in every file that diagnose list shows; CLIENT:NAME says whose. A local
@@ -198,6 +210,7 @@ def run(target: str | None, fail_on: str, exit_by_step: bool, **given: Any) -> i
         for problem in found_target.problems:
             say(f"{problem} ({_SAID[problem.severity]})")
     found, delivered = diagnose_and_print(started, printing)
+    keep_run(found, asked=keep)
     code = exit_code_of(started, found, fail_on, exit_by_step)
     return code if delivered or code else ExitCode.USAGE
 

@@ -28,6 +28,7 @@ __all__ = [
     "readable",
     "target_of",
     "typed_connector",
+    "with_stored_login",
 ]
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -194,13 +195,13 @@ def over_http(connector: Connector) -> Connector:
     return connector
 
 
-def _logged_in(connector: Connector, asked: Asked, environ: Mapping[str, str]) -> Connector:
+def with_stored_login(connector: Connector, environ: Mapping[str, str]) -> Connector:
     """The connector with its stored login, where nothing says which credential it has. Raises UsageError."""
     from diagnose.connector import OAuth2Credential
     from diagnose.oauth.store import open_store
 
     silent = "credential" not in connector.model_fields_set and not connector.secret_headers
-    if asked.no_login or not silent or not open_store(environ).holds(connector.url):
+    if connector.stdio is not None or not silent or not open_store(environ).holds(connector.url):
         return connector
     return connector.model_copy(update={"credential": OAuth2Credential()})
 
@@ -208,7 +209,7 @@ def _logged_in(connector: Connector, asked: Asked, environ: Mapping[str, str]) -
 def _borrowing(connector: Connector, asked: Asked, environ: Mapping[str, str]) -> Connector:
     """The connector with the login that ``--credentials-from`` names. Raises UsageError."""
     if asked.credentials_from is None:
-        return _logged_in(connector, asked, environ)
+        return connector if asked.no_login else with_stored_login(connector, environ)
     own = connector.credential
     if own.type != "none" and getattr(own, "access_token", "") is not None:
         raise refuse("--credentials-from and the connector's own credential are two", "give one of them")

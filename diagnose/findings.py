@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shlex
 import string
-from collections.abc import Mapping
+import traceback
 from typing import Any
 
 from diagnose import model
 from diagnose.catalogue import Page, page
 from diagnose.context import Context
+from diagnose.curl_line import curl_line
 from diagnose.display import display
 from diagnose.step import Evidence, Finding
 from diagnose.wire.recorder import Recorded
 
-__all__ = ["curl", "printed"]
+__all__ = ["bug", "curl", "printed", "printed_or_bug"]
 
 _LONGEST_ARGUMENT = 400
 _LONGEST_EVIDENCE = 2000
@@ -58,6 +59,26 @@ def printed(finding: Finding, ctx: Context, *, ruled_out: tuple[str, ...] = ()) 
     return model.Finding.model_validate(ctx.redactor.clean(raw))
 
 
+def printed_or_bug(finding: Finding, ctx: Context, ruled_out: tuple[str, ...] = ()) -> model.Finding:
+    """The finding in print; one whose page is missing or does not fit costs itself, not the report."""
+    try:
+        return printed(finding, ctx, ruled_out=ruled_out)
+    except Exception as problem:
+        return printed(bug(problem, finding.code), ctx)
+
+
+def bug(problem: Exception, code: str | None = None) -> Finding:
+    """Our own failure, with where it happened and no value of any variable."""
+    frames = traceback.extract_tb(problem.__traceback__)[-4:]
+    trail = " < ".join(
+        f"{frame.filename.replace(chr(92), '/').rpartition('/')[2]}:{frame.lineno} {frame.name}"
+        for frame in reversed(frames)
+    )
+    label = f"where it happened, printing {code}" if code else "where it happened"
+    evidence = Evidence(label=label, observed=f"{type(problem).__name__}: {trail}")
+    return Finding(code="BUG001", args={"kind": type(problem).__name__}, evidence=(evidence,))
+
+
 def _uncut(text: str, limit: int, ctx: Context) -> str:
     """``text`` as it may be cut at ``limit``: half a secret would not be known for one afterwards."""
     return ctx.redactor.text(text) if len(text) > limit else text
@@ -95,35 +116,23 @@ def _reproduce(finding: Finding, entry: Page, fill: Any, ctx: Context) -> str | 
     return None if exchange is None else curl(exchange, ctx)
 
 
-_CURL_OWN = frozenset({"host", "content-length", "connection", "accept-encoding"})
-_PLACEHOLDERS: Mapping[str, str] = {"authorization": "$DIAGNOSE_AUTHORIZATION", "cookie": "$DIAGNOSE_COOKIE"}
-
-
 def curl(exchange: Recorded, ctx: Context) -> str:
-    """One curl line that repeats an exchange, pinned to the address probed, without any secret.
-
-    A secret becomes an environment variable: ``$DIAGNOSE_AUTHORIZATION`` for the Authorization header,
-    ``$DIAGNOSE_SECRET`` for any other.
-    """
-    words = ["curl", "-sS", "-i"]
-    if exchange.method != "GET":
-        words += ["-X", exchange.method]
-    words.append(shlex.quote(ctx.redactor.text(exchange.url)))
-    network = ctx.connector.network
+    """One curl line that repeats an exchange, pinned to the address probed, without any secret."""
+    redactor, network = ctx.redactor, ctx.connector.network
+    options: list[str] = []
     if exchange.peer and exchange.url.startswith(str(ctx.origin)) and not ctx.proxies.get("effective"):
-        words += ["--resolve", f"{ctx.origin.host}:{ctx.origin.port}:{exchange.peer}"]
+        options += ["--resolve", f"{ctx.origin.host}:{ctx.origin.port}:{exchange.peer}"]
     if network.ca_bundle is not None:
-        words += ["--cacert", shlex.quote(str(network.ca_bundle))]
+        options += ["--cacert", shlex.quote(str(network.ca_bundle))]
     if ctx.proxies.get("effective"):
-        words += ["--proxy", shlex.quote(ctx.proxies["effective"])]
-    for name, value in exchange.request_headers:
-        if name.lower() in _CURL_OWN:
-            continue
-        shown = ctx.redactor.header(name, value)
-        if shown == value:
-            words += ["-H", shlex.quote(f"{name}: {value}")]
-        else:
-            words += ["-H", f'"{name}: {_PLACEHOLDERS.get(name.lower(), "$DIAGNOSE_SECRET")}"']
-    if exchange.request_body:
-        words += ["--data", shlex.quote(ctx.redactor.text(exchange.request_body.decode("utf-8", "replace")))]
-    return " ".join(words)
+        options += ["--proxy", shlex.quote(ctx.proxies["effective"])]
+    return curl_line(
+        method=exchange.method,
+        url=redactor.text(exchange.url),
+        headers=[
+            (name, value if redactor.header(name, value) == value else None)
+            for name, value in exchange.request_headers
+        ],
+        body=redactor.text(exchange.request_body.decode("utf-8", "replace")),
+        options=options,
+    )

@@ -97,6 +97,7 @@ class Exchange(_Part):
     step: str
     request: dict[str, Any]
     response: dict[str, Any] | None = None
+    started_ms: float | None = None
     timings_ms: dict[str, float] = {}
     truncated: bool = False
 

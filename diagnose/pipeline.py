@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-import traceback
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,13 +20,14 @@ import anyio
 from diagnose import model
 from diagnose.amendment import Amendment, amended
 from diagnose.context import Context
-from diagnose.environment import environment_of
+from diagnose.deadlines import timed_out
 from diagnose.errors import ExitCode, UsageError
 from diagnose.events import Event, RunFinished, RunStarted, StepFinished, StepStarted
-from diagnose.findings import printed
-from diagnose.step import TITLES, Evidence, Facts, Fault, Finding, Step
-from diagnose.verdict import verdict
-from diagnose.version import VERSION
+from diagnose.findings import bug, printed_or_bug
+from diagnose.learned import Ended, Learned
+from diagnose.observed import CleanTools, LiveExchanges
+from diagnose.reporting import report_of
+from diagnose.step import TITLES, CatalogueFacts, Facts, Fault, Finding, Step
 
 __all__ = ["TEARDOWN_GRACE", "Run"]
 
@@ -40,44 +40,92 @@ class Run:
     """One walk over the steps. Iterate :meth:`events` once; :meth:`interrupt` ends it early.
 
     ``afterwards`` looks at the run when the steps are done and everything is closed; a step that it amends
-    finishes once more. It gets the event loop's time at which the run's deadline ends. ``exit_code`` is
-    valid when the last event has come.
+    finishes once more. It gets the event loop's time at which the run's deadline ends. ``reused`` is what an
+    earlier run learned, by step id; a step takes it where all that it needs is as it was then.
+    ``report`` and ``exit_code`` are valid when the last event has come, ``ended`` has each step's first
+    result, and ``asked`` is the connector as it was given.
     """
 
     ctx: Context
     steps: tuple[Step, ...]
     afterwards: Callable[[Run, float], Awaitable[Sequence[Amendment]]] | None = None
+    reused: Mapping[str, Learned] = field(default_factory=dict)
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
     facts: dict[type[Facts], Facts] = field(default_factory=dict)
     results: list[model.StepResult] = field(default_factory=list)
+    ended: dict[str, Ended] = field(default_factory=dict)
+    report: model.Report | None = None
     exit_code: ExitCode = ExitCode.PASSED
     _running: asyncio.Timeout | None = None
+    _in_teardown: bool = False
+    _loop: asyncio.AbstractEventLoop | None = None
     _interrupted: bool = False
     _out_of_time: bool = False
     _blocked: dict[str, str | None] = field(default_factory=dict)
     _shown: dict[str, Facts] = field(default_factory=dict)
     _reattributed: list[model.StepResult] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.asked = self.ctx.connector
+        self.started_at = datetime.now(UTC)
+        self._began = time.monotonic()
+        self._live = LiveExchanges(self.ctx.recorder, self.ctx.redactor.twin())
+
     def interrupt(self) -> None:
-        """Stop after the step that runs now; its teardown still happens. Safe to call from a signal."""
+        """End the step that runs now, and the run after its teardown, which keeps its time.
+
+        It may be called at any moment, before the first event and after the last one too, by a signal or by
+        another task of the same loop; from another thread through ``loop.call_soon_threadsafe``.
+        """
         self._interrupted = True
-        if self._running is not None and not self._running.expired():  # what expires cannot be moved again
-            self._running.reschedule(0)
+        scope = self._running
+        if scope is None or scope.expired():  # what expires cannot be moved again
+            return
+        if not self._in_teardown:
+            scope.reschedule(0)
+        elif self._loop is not None:
+            until = scope.when()
+            grace = self._loop.time() + TEARDOWN_GRACE
+            scope.reschedule(grace if until is None else min(until, grace))
+
+    def exchanges(self) -> list[model.Exchange]:
+        """What was sent and answered so far, as the report will hold it, while the run goes on.
+
+        It may be asked many times a second: what has not changed since is not read anew.
+        """
+        return self._live.read(self._began)
+
+    def exchanges_of(self, step: str) -> list[model.Exchange]:
+        """Those of :meth:`exchanges` that belong to the step with that id."""
+        done = next((result for result in self.results if result.id == step), None)
+        sent = self.ctx.recorder.of_step(step)
+        wanted = {exchange.id for exchange in sent} if done is None else set(done.exchanges)
+        return self._live.read(self._began, wanted)
+
+    def tools(self) -> Sequence[Any]:
+        """The server's tools, from step 9 on; before it, none.
+
+        They are the raw JSON of all pages, in order. What is taken out of the sequence is cleaned: in every
+        string, also in names of members, secrets are masked and characters that act are written out.
+        """
+        listed = next((found for found in self.facts.values() if isinstance(found, CatalogueFacts)), None)
+        return CleanTools(listed._tools if listed is not None else (), self.ctx.redactor.twin())
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Walk the steps. The last event is always RunFinished; resources are closed before it comes."""
         ctx = self.ctx
-        run_id = str(uuid.uuid4())
+        self._loop = asyncio.get_running_loop()
         # Loads anyio's backend, which takes 10 ms that the TCP step would otherwise be charged with.
         anyio.get_cancelled_exc_class()
-        started_at = datetime.now(UTC)
-        began = time.monotonic()
+        self.started_at = datetime.now(UTC)
+        began = self._began = time.monotonic()
         deadline = began + ctx.options.timeout
         wanted = self._wanted()
         try:
-            yield RunStarted(run_id=run_id, connector=ctx.connector.name, target=ctx.target)
-            known = {step.id: step for step in self.steps}
+            yield RunStarted(run_id=self.id, connector=ctx.connector.name, target=ctx.target)
+            checks = {step.id: step for step in self.steps}
             for step_id in TITLES:
-                step = known.get(step_id)
+                step = checks.get(step_id)
                 if step is None:
                     result = self._absent(step_id)
                     self.results.append(result)
@@ -85,11 +133,18 @@ class Run:
                     continue
                 started_ms = round((time.monotonic() - began) * 1000, 1)
                 skip = self._skip(step, wanted)
+                known = self.reused.get(step_id)
                 if skip is not None:
                     result = self._skipped(step, *skip)
+                elif known is not None and known.fits(self.facts):
+                    result = self._take(known)
                 else:
                     yield StepStarted(number=step.number, id=step.id, title=step.title, started_ms=started_ms)
-                    result = await self._run_step(step, deadline + ctx.waited_s, started_ms)
+                    skip = self._skip(step, wanted)  # whoever was told may have interrupted the run
+                    if skip is not None:
+                        result = self._skipped(step, *skip)
+                    else:
+                        result = await self._run_step(step, deadline + ctx.waited_s, started_ms)
                     for revised in self._reattributed:
                         yield StepFinished(result=revised)
                     self._reattributed.clear()
@@ -100,8 +155,16 @@ class Run:
         for amendment in (*broken, *await self._afterwards(deadline + ctx.waited_s)):
             yield StepFinished(result=self._amended(amendment))
         elapsed = round((time.monotonic() - began) * 1000, 1)
-        report = self._report(run_id, started_at, elapsed)
-        yield RunFinished(report=report)
+        self.report = self._report(elapsed)
+        yield RunFinished(report=self.report)
+
+    def _take(self, learned: Learned) -> model.StepResult:
+        """The result of a step that an earlier run made, with its facts and what its findings point at."""
+        self.facts[type(learned.facts)] = learned.facts
+        self.ctx.recorder.carry(learned.exchanges)
+        self.ctx.proxies.update(learned.proxies)
+        self.ended[learned.result.id] = Ended(result=learned.result, at=learned.at, reused=learned)
+        return learned.reused(self.ctx.monotonic())
 
     async def _close(self) -> Sequence[Amendment]:
         try:
@@ -110,7 +173,7 @@ class Run:
         except TimeoutError:
             return ()  # a peer that will not let go cannot hold the report back; the process ends its sockets
         except Exception as problem:  # our own bug, as in a step
-            return (Amendment(step="teardown", facts={}, finding=_bug(problem)),)
+            return (Amendment(step="teardown", facts={}, finding=bug(problem)),)
         return ()
 
     async def _afterwards(self, deadline: float) -> Sequence[Amendment]:
@@ -123,7 +186,7 @@ class Run:
         except TimeoutError:
             return ()  # interrupted
         except Exception as problem:  # our own bug, as in a step
-            return (Amendment(step="teardown", facts={}, finding=_bug(problem)),)
+            return (Amendment(step="teardown", facts={}, finding=bug(problem)),)
         finally:
             self._running = None
 
@@ -134,7 +197,7 @@ class Run:
         self.results[place] = amended(
             self.results[place],
             facts=ctx.redactor.clean(dict(amendment.facts)),
-            findings=[_printed(amendment.finding, ctx, ())] if amendment.finding is not None else [],
+            findings=[printed_or_bug(amendment.finding, ctx, ())] if amendment.finding is not None else [],
             exchanges=[exchange.id for exchange in ctx.recorder.of_step(amendment.step)],
         )
         return self.results[place]
@@ -196,7 +259,7 @@ class Run:
         earlier: str | None = None
         try:
             async with asyncio.timeout(allowed) as scope:
-                self._running = scope
+                self._running, self._in_teardown = scope, step.always
                 ctx.begin(step.id, ctx.monotonic() + allowed, scope)
                 given = await step.run(ctx, *self._arguments(step))
                 self.facts[type(given)] = given
@@ -209,15 +272,16 @@ class Run:
                 self._shown[step.id] = fault.shown
         except TimeoutError as problem:
             if self._running is None or not self._running.expired():  # not our deadline: the check's own
-                faults.append(_bug(problem))
+                faults.append(bug(problem))
             elif not self._interrupted:
-                faults.append(self._timed_out(step, allowed, deadline + ctx.waited_s - waited_before))
+                self._out_of_time = time.monotonic() >= deadline + ctx.waited_s - waited_before
+                faults.append(timed_out(ctx, step, allowed, of_run=self._out_of_time))
         except UsageError:
             raise
         except Exception as problem:  # the one place where our own bug becomes a finding
-            faults.append(_bug(problem))
+            faults.append(bug(problem))
         finally:
-            self._running = None
+            self._running, self._in_teardown = None, False
         elapsed_ms = (time.monotonic() - began) * 1000
         if earlier is not None:
             self._reattributed.append(self._revised(earlier, faults[0]))
@@ -230,7 +294,7 @@ class Run:
         before = self.results[index]
         if any(found.code == finding.code for found in before.findings):
             return before  # two later steps may show the same fault
-        shown = _printed(finding, self.ctx, _ruled_out(self.results[:index]))
+        shown = printed_or_bug(finding, self.ctx, _ruled_out(self.results[:index]))
         self.results[index] = before.model_copy(
             update={"status": "failed", "findings": [shown, *before.findings]}
         )
@@ -241,7 +305,7 @@ class Run:
         for finding in findings:
             place = next(index for index, done in enumerate(self.results) if done.id == finding.step)
             before = self.results[place]
-            shown = _printed(finding, self.ctx, ())
+            shown = printed_or_bug(finding, self.ctx, ())
             self.results[place] = amended(before, facts={}, findings=[shown], exchanges=before.exchanges)
             self._reattributed.append(self.results[place])
 
@@ -266,39 +330,6 @@ class Run:
     def _arguments(self, step: Step) -> list[Facts | None]:
         return [self.facts[need] for need in step.needs] + [self.facts.get(want) for want in step.wants]
 
-    def _timed_out(self, step: Step, allowed: float, deadline: float) -> Finding:
-        exchanges = self.ctx.recorder.of_step(step.id)
-        # What was waited for is what ended last: answers to the server's own requests may have begun later.
-        last = max(reversed(exchanges), key=lambda exchange: exchange.ended, default=None)
-        code = step.on_timeout if isinstance(step.on_timeout, str) else step.on_timeout(last)
-        whose = "this step's deadline"
-        confidence = None
-        if time.monotonic() >= deadline:
-            self._out_of_time, whose, confidence = True, "the run's own deadline (--timeout)", "possible"
-        progress = last.progress() if last is not None else "no answer"
-        told = {"seconds": f"{allowed:.1f}", "progress": progress}
-        evidence = Evidence(
-            label=f"answer within {allowed:.1f} s ({whose})",
-            expected="a complete answer",
-            observed=progress,
-            exchange=last.id if last is not None else None,
-        )
-        late = self.ctx.late()
-        if late is not None:
-            named = late.finding
-            return replace(
-                named,
-                args={**told, **named.args},
-                evidence=(*named.evidence, evidence),
-                confidence=confidence or named.confidence,
-            )
-        return Finding(
-            code=code,
-            args=told,
-            evidence=(evidence,),
-            confidence=confidence,
-        )
-
     def _result(
         self, step: Step, faults: list[Finding], started_ms: float, elapsed_ms: float
     ) -> model.StepResult:
@@ -307,7 +338,7 @@ class Run:
         self._move([finding for finding in added if finding.step not in (None, step.id)])
         added = [finding for finding in added if finding.step in (None, step.id)]
         ruled_out = _ruled_out(self.results)
-        findings = [_printed(finding, ctx, ruled_out) for finding in (*faults, *added)]
+        findings = [printed_or_bug(finding, ctx, ruled_out) for finding in (*faults, *added)]
         facts = self._public_facts(step)
         if self._interrupted and not faults and step.gives not in self.facts:
             status: model.StepStatus = "skipped"
@@ -322,7 +353,7 @@ class Run:
             status = "passed"
         if step.gives not in self.facts:
             self._blocked[step.id] = step.id
-        return model.StepResult(
+        result = model.StepResult(
             number=step.number,
             id=step.id,
             title=step.title,
@@ -333,36 +364,25 @@ class Run:
             findings=findings,
             exchanges=[exchange.id for exchange in ctx.recorder.of_step(step.id)],
         )
+        self.ended[step.id] = Ended(result=result, at=ctx.monotonic())
+        return result
 
     def _public_facts(self, step: Step) -> dict[str, Any]:
         given = self.facts.get(step.gives) or self._shown.get(step.id)
         return given.public() if given is not None else {}
 
-    def _report(self, run_id: str, started_at: datetime, elapsed_ms: float) -> model.Report:
-        ctx = self.ctx
-        judged = verdict(self.results, interrupted=self._interrupted)
-        self.exit_code = self._exit_code(judged)
-        exchanges = [exchange.report(ctx.redactor) for exchange in ctx.recorder.exchanges]
-        return model.Report(
-            tool=model.Tool(name="connector-diagnose", version=VERSION),
-            run=model.Run(
-                id=run_id,
-                started_at=started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-                duration_ms=elapsed_ms,
-            ),
-            connector=model.ConnectorSummary(
-                name=str(ctx.redactor.clean(ctx.connector.name)),
-                transport=ctx.transport_name or ctx.connector.transport.type,
-                **ctx.address(),
-                source=str(ctx.connector.source),
-                problems=[model.Problem(**ctx.redactor.clean(entry.as_dict())) for entry in ctx.problems],
-            ),
-            verdict=judged,
-            steps=self.results,
-            exchanges=exchanges,
-            environment=environment_of(ctx),
-            redactions=ctx.redactor.count,
+    def _report(self, elapsed_ms: float) -> model.Report:
+        report = report_of(
+            self.ctx,
+            self.results,
+            run_id=self.id,
+            started_at=self.started_at,
+            began=self._began,
+            elapsed_ms=elapsed_ms,
+            interrupted=self._interrupted,
         )
+        self.exit_code = self._exit_code(report.verdict)
+        return report
 
     def _exit_code(self, judged: model.Verdict) -> ExitCode:
         if self._interrupted:
@@ -378,23 +398,3 @@ def _ruled_out(results: list[model.StepResult]) -> tuple[str, ...]:
     """The steps that passed, as a sentence about what is not the cause."""
     passed = [done.title for done in results if done.status in ("passed", "warned")]
     return (f"passed before: {', '.join(passed)}",) if passed else ()
-
-
-def _printed(finding: Finding, ctx: Context, ruled_out: tuple[str, ...]) -> model.Finding:
-    """The finding in print; one whose page is missing or does not fit costs itself, not the report."""
-    try:
-        return printed(finding, ctx, ruled_out=ruled_out)
-    except Exception as problem:
-        return printed(_bug(problem, finding.code), ctx)
-
-
-def _bug(problem: Exception, code: str | None = None) -> Finding:
-    """Our own failure, with where it happened and no value of any variable."""
-    frames = traceback.extract_tb(problem.__traceback__)[-4:]
-    trail = " < ".join(
-        f"{frame.filename.replace(chr(92), '/').rpartition('/')[2]}:{frame.lineno} {frame.name}"
-        for frame in reversed(frames)
-    )
-    label = f"where it happened, printing {code}" if code else "where it happened"
-    evidence = Evidence(label=label, observed=f"{type(problem).__name__}: {trail}")
-    return Finding(code="BUG001", args={"kind": type(problem).__name__}, evidence=(evidence,))

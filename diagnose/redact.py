@@ -30,7 +30,7 @@ _LONGEST_LOOSE = 512  # a pattern of many alternatives takes its time to compile
 # The union of what the MCP Inspector and schemathesis mask by name, as substrings of the lower-case name.
 _SECRET_NAME = re.compile(
     r"authorization|cookie|token|secret|passw|api[-_]?key|apikey|credential|session[-_]?key|private[-_]?key"
-    r"|assertion|x-amz-signature|signature|jwt",
+    r"|assertion|x-amz-signature|signature|jwt|session[-_]?id",
     re.IGNORECASE,
 )
 # Names that match above and hold no secret: without them half of OAuth metadata would be masked.
@@ -65,27 +65,49 @@ def _is_secret_name(name: str) -> bool:
     return bool(_SECRET_NAME.search(name)) and not _PUBLIC_NAME.search(name)
 
 
+class _Known:
+    """The values of one run that are secret, in every spelling."""
+
+    def __init__(self) -> None:
+        self.values: set[str] = set()
+        self.pattern: re.Pattern[str] | None = None
+
+    def add(self, forms: Iterable[str]) -> None:
+        self.values.update(form for form in forms if len(form) >= _SHORTEST)
+        longest_first = sorted(self.values, key=lambda value: (-len(value), value))
+        self.pattern = re.compile("|".join(map(_in_any_escape, longest_first))) if longest_first else None
+
+
 class Redactor:
     """Holds the secrets of one run and cleans whatever is about to leave it."""
 
     def __init__(self) -> None:
-        self._values: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._known = _Known()
         self.count = 0
 
     def register(self, *secrets: str) -> None:
         """Make ``secrets`` unprintable in every spelling they can take."""
-        for secret in secrets:
-            for form in _spellings(secret):
-                if len(form) >= _SHORTEST:
-                    self._values.add(form)
-        longest_first = sorted(self._values, key=lambda value: (-len(value), value))
-        self._pattern = re.compile("|".join(map(_in_any_escape, longest_first))) if longest_first else None
+        self._known.add(form for secret in secrets for form in _spellings(secret))
+
+    def register_those_of(self, other: Redactor) -> None:
+        """Make unprintable here what is unprintable there."""
+        self._known.add(other._known.values)
+
+    def twin(self) -> Redactor:
+        """One with the same secrets, also those still to come, and a count of its own."""
+        other = Redactor()
+        other._known = self._known
+        return other
+
+    @property
+    def secrets(self) -> int:
+        """How many spellings are known; it only grows."""
+        return len(self._known.values)
 
     def text(self, value: str) -> str:
         """``value`` without secrets; characters that act on a terminal are still in it."""
-        if self._pattern is not None:
-            value = self._pattern.sub(self._masked, value)
+        if self._known.pattern is not None:
+            value = self._known.pattern.sub(self._masked, value)
         if "://" in value:
             value = _USERINFO.sub(self._masked_userinfo, value)
         if "=" in value:

@@ -11,13 +11,15 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     from diagnose.wire.recorder import Recorded
 
 __all__ = [
     "TITLES",
+    "Aspect",
+    "CatalogueFacts",
     "Check",
     "Evidence",
     "Facts",
@@ -100,6 +102,12 @@ class Facts:
         return shown
 
 
+class CatalogueFacts(Facts):
+    """Facts that hold the server's tools: ``_tools`` are the raw ones of all pages, in order."""
+
+    _tools: tuple[Any, ...]
+
+
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
@@ -163,13 +171,19 @@ OnTimeout = str | Callable[["Recorded | None"], str]
 """A code, or a function from the last exchange of the step to one."""
 
 
+Aspect = Literal["endpoint", "network", "credential", "era", "depth", "call"]
+"""A part of what a run is about: where one differs, what was learned about it is not reused."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One check and what the pipeline must know of it.
 
     ``needs`` are the facts without which it cannot run; ``wants`` are passed as None where an earlier
     step failed. ``codes`` are the prefixes it may raise besides ENV and BUG; ``on_timeout`` is the code of
-    a deadline that fires inside it.
+    a deadline that fires inside it. ``about`` says that its facts are knowledge that a later run may reuse,
+    and which aspects of the connector it is about; None that they hold something live, which is gone with
+    its run, or that making them anew costs nothing.
     """
 
     id: str
@@ -185,6 +199,7 @@ class Step:
     """The deadline where the user named what is done."""
     called: str | None = None
     """The title where the transport gives the step another one."""
+    about: frozenset[Aspect] | None = None
 
     @property
     def number(self) -> int:
@@ -207,6 +222,7 @@ def step(
     always: bool = False,
     patience: float | None = None,
     called: str | None = None,
+    about: frozenset[Aspect] | None = None,
 ) -> Callable[[Check], Step]:
     """Make a check function a :class:`Step`; ``deadline`` is in seconds."""
 
@@ -223,6 +239,7 @@ def step(
             always=always,
             patience=patience,
             called=called,
+            about=about,
         )
 
     return wrap

@@ -33,10 +33,12 @@ def verdict(results: Sequence[model.StepResult], *, interrupted: bool = False) -
         return model.Verdict(status="error", summary=summary)
     warnings = [finding for step in results for finding in step.findings if finding.severity == "warning"]
     ran = sum(step.status != "skipped" for step in results)
+    reused = sum("reused" in step.facts for step in results)
     if warnings:
         more = f" and {len(warnings) - 1} more" if len(warnings) > 1 else ""
         return model.Verdict(
             status="warned", summary=f"The connector works, with a warning: {warnings[0].summary}{more}"
         )
     whole = "All steps passed" if ran == len(results) else f"All {ran} steps that were asked for passed"
-    return model.Verdict(status="passed", summary=f"{whole}: the connector works.")
+    before = f", {reused} of them in an earlier run" if reused else ""
+    return model.Verdict(status="passed", summary=f"{whole}{before}: the connector works.")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from diagnose_lab import Lab
+
+# A run on a terminal is kept, and a test may have one: the history of whoever runs the tests is not theirs.
+os.environ.setdefault("DIAGNOSE_HISTORY", "off")
 
 
 @pytest.fixture(scope="session")

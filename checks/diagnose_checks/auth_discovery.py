@@ -22,6 +22,8 @@ __all__ = ["auth_discovery"]
     codes=("AUTH",),
     on_timeout="AUTH022",
     deadline=15,
+    # Documents of several origins; whether they are wanted shows in the first answer, which is new each time.
+    about=frozenset({"endpoint", "network", "credential", "era", "depth"}),
 )
 async def auth_discovery(ctx: Context, http: HttpFacts, dns: DnsFacts | None) -> AuthFacts:
     """Find out what a client would find out before its first login."""

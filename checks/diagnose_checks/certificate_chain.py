@@ -71,6 +71,8 @@ class Certificate:
     not_after: datetime
     issuers_urls: tuple[str, ...]
     der: bytes = field(repr=False)
+    key: str | None = None
+    signed_with: str | None = None
 
     @property
     def self_issued(self) -> bool:
@@ -129,6 +131,8 @@ def _read(found: x509.Certificate) -> Certificate:
         not_after=found.not_valid_after_utc,
         issuers_urls=_issuers_urls(found),
         der=_der(found),
+        key=_key(found),
+        signed_with=_signed_with(found),
     )
 
 
@@ -136,6 +140,29 @@ def _der(found: x509.Certificate) -> bytes:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     return found.public_bytes(Encoding.DER)
+
+
+def _key(found: x509.Certificate) -> str | None:
+    """Kind and size of the public key; None for one that cryptography does not know."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        key = found.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    kind = type(key).__name__.removesuffix("PublicKey").lstrip("_")
+    size = getattr(key, "key_size", None)
+    return f"{kind} {size}" if size is not None else kind
+
+
+def _signed_with(found: x509.Certificate) -> str | None:
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        algorithm = found.signature_hash_algorithm
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return algorithm.name if algorithm is not None else None
 
 
 def _organisation(name: x509.Name) -> str | None:

@@ -50,7 +50,14 @@ class _Target:
         return {"name": self.host, "setting": self.setting}
 
 
-@step("dns", gives=DnsFacts, codes=("DNS",), on_timeout="DNS003", deadline=5)
+@step(
+    "dns",
+    gives=DnsFacts,
+    codes=("DNS",),
+    on_timeout="DNS003",
+    deadline=5,
+    about=frozenset({"endpoint", "network"}),
+)
 async def dns_lookup(ctx: Context) -> DnsFacts:
     """Resolve the host as the runtime does; behind a proxy, the proxy's host."""
     proxy = effective_proxy(ctx.origin, ctx.connector.network, ctx.environ)

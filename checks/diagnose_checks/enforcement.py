@@ -92,7 +92,7 @@ async def _attempt(
         body_limit=http._http.body_limit,
     )
     other = replace(channel, http=wire, url=_in_url(channel.url, shown, token), session_id=None)
-    began = len(ctx.recorder.exchanges)
+    number = ctx.recorder.next_id
     try:
         async with asyncio.timeout(max(min(_LONGEST, ctx.time_left() - _MARGIN), 0.05)):
             reply = await say_first(other, step=ctx.step_id)
@@ -100,7 +100,7 @@ async def _attempt(
             if other.session_id is not None and reply.http_status < 300:
                 await other.end_session(step=ctx.step_id)
     except (ExchangeFailed, TimeoutError):
-        exchange = began + 1 if len(ctx.recorder.exchanges) > began else None
+        exchange = number if ctx.recorder.next_id > number else None
         return _Attempt(let_in=None, words="no answer", exchange=exchange)
     let_in = reply.result is not None if reply.http_status < 300 else False
     if reply.http_status >= 500 or reply.http_status in (404, 429):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from diagnose.records import record
-from diagnose.step import Evidence, Facts
+from diagnose.step import CatalogueFacts, Evidence, Facts
 from diagnose.wire.http_wire import HttpWire
 from diagnose.wire.proxies import ProxyRoute
 from diagnose.wire.recorder import Recorded
@@ -18,17 +18,32 @@ from diagnose.wire.trust import TrustStore
 __all__ = [
     "AuthFacts",
     "CallFacts",
+    "ChainCertificate",
     "DnsFacts",
     "HttpFacts",
     "InitFacts",
     "Lost",
+    "RefusedTlsFacts",
     "SessionFacts",
     "TcpFacts",
     "TeardownFacts",
     "TlsFacts",
     "TokenFacts",
     "ToolFacts",
+    "Trouble",
 ]
+
+Trouble = Literal[
+    "expired",
+    "expires-soon",
+    "inspected",
+    "issuer-missing",
+    "not-yet-valid",
+    "self-signed",
+    "untrusted",
+    "wrong-host",
+]
+"""What makes one certificate of a chain the one to look at."""
 
 
 @record
@@ -56,8 +71,47 @@ class TcpFacts(Facts):
 
 
 @record
+class ChainCertificate:
+    """One certificate as it was sent. ``key`` and ``signed_with`` are read of a refused chain alone.
+
+    ``more_names`` counts those that are left out of ``names``.
+    """
+
+    subject: str | None
+    issuer: str | None
+    names: tuple[str, ...] | None = None
+    more_names: int | None = None
+    not_before: str | None = None
+    not_after: str | None = None
+    days_left: int | None = None
+    fingerprint_sha256: str
+    key: str | None = None
+    signed_with: str | None = None
+    trouble: Trouble | None = None
+
+
+@record
+class RefusedTlsFacts(Facts):
+    """What was presented where the handshake failed over it, for the report alone."""
+
+    subject: str | None
+    issuer: str | None
+    names: tuple[str, ...] | None
+    not_before: str | None
+    not_after: str | None
+    days_left: int | None
+    fingerprint_sha256: str
+    trust_store: str
+    chain: tuple[ChainCertificate, ...]
+
+
+@record
 class TlsFacts(Facts):
-    """The connection as HTTP takes it over, secured where the URL says https."""
+    """The connection as HTTP takes it over, secured where the URL says https.
+
+    ``chain`` are the certificates that were sent, leaf first: those that the server chose, not those that the
+    verification went over.
+    """
 
     version: str | None = None
     cipher: str | None = None
@@ -71,6 +125,7 @@ class TlsFacts(Facts):
     fingerprint_sha256: str | None = None
     trust_store: str | None = None
     client_certificate_requested: bool | None = None
+    chain: tuple[ChainCertificate, ...] | None = None
     _stream: WireStream
     _proxy: ProxyRoute | None = None
     _store: TrustStore | None = None
@@ -222,12 +277,13 @@ class SessionFacts(Facts):
 
 
 @record
-class ToolFacts(Facts):
+class ToolFacts(CatalogueFacts):
     """The catalogue. ``_tools`` are the raw tools of all pages, in order; ``names`` the first of their names.
 
     ``_flawed`` are the indexes of tools that step 10 must not choose by itself. ``complete`` is False where
     the reading ended before the list did. ``names_beyond_model_apis`` counts names that are good MCP and
-    still outside ``^[a-zA-Z0-9_-]{1,64}$``.
+    still outside ``^[a-zA-Z0-9_-]{1,64}$``. ``definitions_sha256`` is the same for the same tools in any
+    order: a report keeps a part of a long list, and a later run must still see that one of them changed.
     """
 
     tools: int
@@ -239,6 +295,7 @@ class ToolFacts(Facts):
     read_only: int | None = None
     with_output_schema: int | None = None
     names_beyond_model_apis: int | None = None
+    definitions_sha256: str | None = None
     prompts: int | None = None
     resources: int | None = None
     _tools: tuple[Any, ...]

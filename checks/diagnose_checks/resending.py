@@ -47,7 +47,7 @@ async def resend(
         if name.lower() not in _OWN and name.lower() != (without or "").lower()
     }
     headers["Authorization"] = authorization
-    began = len(ctx.recorder.exchanges)
+    number = ctx.recorder.next_id
     try:
         # A contrast that hangs must not cost the verdict: the step's deadline stays ahead.
         async with (
@@ -63,7 +63,7 @@ async def resend(
         ):
             return Contrast(status=live.status, exchange=live.exchange.id)
     except (ExchangeFailed, TimeoutError):
-        return Contrast(status=None, exchange=began + 1)
+        return Contrast(status=None, exchange=number)
 
 
 def _without_parameter(url: str, name: str | None) -> str:

@@ -22,7 +22,15 @@ _APPLICATIONS = frozenset({"Claude Desktop"})
 """Clients that start processes with the environment of the desktop; editors ask a login shell for theirs."""
 
 
-@step("dns", gives=LocateFacts, codes=("STDIO",), on_timeout="STDIO001", deadline=5, called="Locate command")
+@step(
+    "dns",
+    gives=LocateFacts,
+    codes=("STDIO",),
+    on_timeout="STDIO001",
+    deadline=5,
+    called="Locate command",
+    about=frozenset({"endpoint"}),
+)
 async def locate_command(ctx: Context) -> LocateFacts:
     """Find the command with the PATH that the client passes, the directory, and the interpreter."""
     process = ctx.connector.stdio

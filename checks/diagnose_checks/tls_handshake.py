@@ -7,23 +7,23 @@ import hashlib
 import ipaddress
 import ssl
 import time
-from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from diagnose.context import Context
 from diagnose.step import Evidence, Fault, step
-from diagnose.wire.handshake import Handshake
+from diagnose.wire.handshake import Handshake, presented
 from diagnose.wire.sockets import WireStream, secure
 from diagnose.wire.trust import TrustStore, TrustStoreUnreadable, runtime_store, unreadable_in_environment
+from diagnose_checks.certificate_dates import common_name, days_until, expires_soon, moment_of, shown_moment
+from diagnose_checks.chain_facts import chain_of_pass
 from diagnose_checks.client_certificates import judged
 from diagnose_checks.facts import TcpFacts, TlsFacts
 from diagnose_checks.routes import dialled_host
 
-__all__ = ["expires_soon", "tls_handshake"]
+__all__ = ["tls_handshake"]
 
-_SOON = timedelta(days=14)
 _PATIENCE = 0.5
 """The part of the step's time after which a port that says nothing is asked in plain HTTP."""
 
@@ -118,19 +118,20 @@ def _facts(ctx: Context, stream: WireStream, store: TrustStore, tcp: TcpFacts) -
     shown: Any = peer.getpeercert() or {}
     if not shown and leaf:
         shown = _read_again(leaf)
-    until = _moment(shown.get("notAfter"))
+    until = moment_of(shown.get("notAfter"))
     return TlsFacts(
         version=peer.version(),
         cipher=cipher[0] if cipher else None,
         alpn=peer.selected_alpn_protocol(),
-        subject=_common(shown.get("subject", ())),
-        issuer=_common(shown.get("issuer", ())),
+        subject=common_name(shown.get("subject", ())),
+        issuer=common_name(shown.get("issuer", ())),
         names=tuple(value for _, value in shown.get("subjectAltName", ())) or None,
-        not_before=_shown(_moment(shown.get("notBefore"))),
-        not_after=_shown(until),
-        days_left=(until - ctx.clock()).days if until is not None else None,
+        not_before=shown_moment(moment_of(shown.get("notBefore"))),
+        not_after=shown_moment(until),
+        days_left=days_until(until, ctx.clock()) if until is not None else None,
         fingerprint_sha256=hashlib.sha256(leaf).hexdigest() if leaf else None,
         trust_store=store.label,
+        chain=chain_of_pass(presented(peer), ctx.clock()) or None,
         _stream=stream,
         _proxy=tcp._proxy,
         _store=store,
@@ -151,28 +152,6 @@ def _read_again(leaf: bytes) -> dict[str, Any]:
         "notBefore": found.not_before.strftime("%b %d %H:%M:%S %Y GMT"),
         "notAfter": found.not_after.strftime("%b %d %H:%M:%S %Y GMT"),
     }
-
-
-def _common(name: Iterable[Iterable[tuple[str, str]]]) -> str | None:
-    """The common name, or the organisation where there is none."""
-    parts = {key: value for part in name for key, value in part}
-    return parts.get("commonName") or parts.get("organizationName")
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(text), UTC) if text else None
-
-
-def _shown(moment: datetime | None) -> str | None:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment is not None else None
-
-
-def expires_soon(begin: datetime, end: datetime, now: datetime) -> bool:
-    """Whether renewal is overdue: under 14 days left, and under a third of the certificate's life.
-
-    Certificates of six days are normal and renewed in time; ACME clients renew at a third.
-    """
-    return end - now < min(_SOON, (end - begin) / 3)
 
 
 def _note_expiry(ctx: Context, facts: TlsFacts) -> None:

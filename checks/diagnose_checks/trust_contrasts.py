@@ -28,6 +28,7 @@ from diagnose_checks.certificate_chain import (
 from diagnose_checks.certificate_faults import Refusal, expired, not_yet_valid, self_signed, wrong_host
 from diagnose_checks.facts import TcpFacts
 from diagnose_checks.issuer_fetch import fetch_issuer
+from diagnose_checks.refused_chain import chain_of_refusal
 from diagnose_checks.routes import UNREACHABLE, dialled_host, same_route, within
 from diagnose_checks.server_clock import server_date
 
@@ -53,9 +54,18 @@ async def refused_certificate(
     ctx: Context, tcp: TcpFacts, store: TrustStore, problem: ssl.SSLCertVerificationError
 ) -> Fault:
     """The fault behind a verification error. Opens further connections; no credential goes over them."""
+    refusal = await _refusal(ctx, tcp, store, problem)
+    fault = await _fault(ctx, tcp, store, problem, refusal)
+    fault.shown = chain_of_refusal(refusal, fault.finding.code)
+    return fault
+
+
+async def _refusal(
+    ctx: Context, tcp: TcpFacts, store: TrustStore, problem: ssl.SSLCertVerificationError
+) -> Refusal:
     code = getattr(problem, "verify_code", 0)
     chain, date = await _presented(ctx, tcp, clock=code in (9, 10))
-    refusal = Refusal(
+    return Refusal(
         host=dialled_host(ctx),
         store=store.label,
         said=getattr(problem, "verify_message", "") or problem.reason or str(problem),
@@ -63,6 +73,16 @@ async def refused_certificate(
         now=ctx.clock(),
         server_date=date,
     )
+
+
+async def _fault(
+    ctx: Context,
+    tcp: TcpFacts,
+    store: TrustStore,
+    problem: ssl.SSLCertVerificationError,
+    refusal: Refusal,
+) -> Fault:
+    code = getattr(problem, "verify_code", 0)
     kind = _KINDS.get(code, _seen_in(refusal) if code not in _KINDS and not _openssl(problem) else None)
     if kind == _EXPIRED:
         return expired(refusal)

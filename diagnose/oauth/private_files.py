@@ -11,10 +11,18 @@ from pathlib import Path
 
 from diagnose.errors import UsageError
 
-__all__ = ["check_folder", "delete_private", "make_folder", "read_private", "write_private"]
+__all__ = [
+    "check_folder",
+    "claim_private",
+    "delete_private",
+    "make_folder",
+    "read_private",
+    "write_private",
+]
 
 _LARGEST = 256 * 1024
 _OTHERS = 0o077
+_LOGIN = "login"
 _HAS_OWNERS = os.name == "posix"  # on Windows the profile's access list does what the mode does elsewhere
 
 
@@ -86,32 +94,51 @@ def delete_private(path: Path) -> None:
         raise _unwritable(path, problem) from problem
 
 
-def make_folder(folder: Path) -> None:
+def claim_private(path: Path, *, of: str) -> None:
+    """Make ``path`` as an empty file of this user alone, unless it is there; what is there is checked.
+
+    For a file that another library opens by its name: its folder is private (:func:`make_folder`), so
+    nobody else can exchange it meanwhile. ``of`` says what is kept in it. Raises UsageError CFG020, CFG023.
+    """
+    make_folder(path.parent, of=of)
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            raise _unsafe(path, "is not a plain file", f"move it away: mv {path} {path}.old", of) from None
+        _check_owner(path, found, "chmod 600", of)
+    except OSError as problem:
+        raise _unwritable(path, problem, of) from problem
+
+
+def make_folder(folder: Path, *, of: str = _LOGIN) -> None:
     """Make ``folder`` for this user alone. Raises UsageError CFG020 and CFG023."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as problem:
-        raise _unwritable(folder, problem) from problem
-    check_folder(folder)
+        raise _unwritable(folder, problem, of) from problem
+    check_folder(folder, of=of)
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, *, of: str = _LOGIN) -> None:
     """Raises UsageError CFG020 for a folder that others can look into, or that is a link."""
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode):
-        raise _unsafe(folder, "is not a folder", f"move it away: mv {folder} {folder}.old")
-    _check_owner(folder, found, "chmod 700")
+        raise _unsafe(folder, "is not a folder", f"move it away: mv {folder} {folder}.old", of)
+    _check_owner(folder, found, "chmod 700", of)
 
 
-def _check_owner(path: Path, found: os.stat_result, command: str) -> None:
+def _check_owner(path: Path, found: os.stat_result, command: str, of: str = _LOGIN) -> None:
     if not _HAS_OWNERS:
         return
     if found.st_uid != os.geteuid():
-        raise _unsafe(path, "belongs to another user", "set DIAGNOSE_STATE_DIR to a folder of your own")
+        hint = "set DIAGNOSE_STATE_DIR to a folder of your own"
+        raise _unsafe(path, "belongs to another user", hint, of)
     if found.st_mode & _OTHERS:
         mode = stat.S_IMODE(found.st_mode)
-        raise _unsafe(path, f"is open to other users (mode {mode:04o})", f"{command} {path}")
+        raise _unsafe(path, f"is open to other users (mode {mode:04o})", f"{command} {path}", of)
 
 
 def _why_not_opened(problem: OSError) -> str:
@@ -120,14 +147,14 @@ def _why_not_opened(problem: OSError) -> str:
     return f"cannot be opened: {problem.strerror}"
 
 
-def _unsafe(path: Path, what: str, hint: str) -> UsageError:
-    return UsageError("CFG020", f"the place of the stored login {what}", where=str(path), hint=hint)
+def _unsafe(path: Path, what: str, hint: str, of: str = _LOGIN) -> UsageError:
+    return UsageError("CFG020", f"the place of the stored {of} {what}", where=str(path), hint=hint)
 
 
-def _unwritable(path: Path, problem: OSError) -> UsageError:
+def _unwritable(path: Path, problem: OSError, of: str = _LOGIN) -> UsageError:
     return UsageError(
         "CFG023",
-        f"the login cannot be stored: {problem.strerror or type(problem).__name__}",
+        f"the {of} cannot be stored: {problem.strerror or type(problem).__name__}",
         where=str(path),
         hint="make the folder writable, or set DIAGNOSE_STATE_DIR to one that is",
     )

@@ -26,12 +26,14 @@ def render(report: Report) -> str:
 
 
 def _entries(report: Report) -> list[dict[str, Any]]:
-    """The entries; an exchange began when its step did and those before it in the step were done."""
+    """The entries. Where an older report does not say when an exchange began, it is when its step did and
+    those before it in the step were done.
+    """
     began = {step.id: step.started_ms or 0.0 for step in report.steps}
     start = datetime.fromisoformat(report.run.started_at)
     entries: list[dict[str, Any]] = []
     for exchange in report.exchanges:
-        offset = began.get(exchange.step, 0.0)
+        offset = exchange.started_ms if exchange.started_ms is not None else began.get(exchange.step, 0.0)
         total = exchange.timings_ms.get("total", 0.0)
         began[exchange.step] = offset + total
         at = (start + timedelta(milliseconds=offset)).isoformat(timespec="milliseconds")

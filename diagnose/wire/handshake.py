@@ -10,7 +10,9 @@ from typing import Any
 
 import anyio.abc
 
-__all__ = ["Handshake", "presented_chain"]
+from diagnose.records import record
+
+__all__ = ["Handshake", "Presented", "presented", "presented_chain"]
 
 _KEPT = 4096
 _ALERT, _HANDSHAKE = 21, 22
@@ -93,6 +95,33 @@ class _Tapped(anyio.abc.ByteStream):
     @property
     def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
         return self._stream.extra_attributes
+
+
+@record
+class Presented:
+    """One certificate that the peer sent; ``info`` has the form of ``getpeercert``."""
+
+    info: Mapping[str, Any]
+    der: bytes
+
+
+def presented(peer: ssl.SSLObject, *, most: int = 10) -> tuple[Presented, ...]:
+    """The certificates that the peer of a verified handshake sent, leaf first; no library is loaded for it.
+
+    Only the private member, which all versions have, gives them decoded; without it there is the leaf.
+    """
+    inner = getattr(getattr(peer, "_sslobj", None), "get_unverified_chain", None)
+    sent = (inner() or ())[:most] if inner is not None else ()
+    read = tuple(entry for entry in map(_read, sent) if entry is not None)
+    leaf, info = peer.getpeercert(binary_form=True), peer.getpeercert()
+    return read or ((Presented(info=info, der=leaf),) if leaf and info else ())
+
+
+def _read(entry: Any) -> Presented | None:
+    try:
+        return Presented(info=entry.get_info(), der=ssl.PEM_cert_to_DER_cert(entry.public_bytes()))
+    except (AttributeError, ValueError, ssl.SSLError):
+        return None  # one that the verification went past, and that OpenSSL does not decode
 
 
 def presented_chain(peer: ssl.SSLObject) -> tuple[bytes, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 
@@ -103,8 +103,8 @@ class Recorded:
         phases["total"] = max(self.marks.values(), default=0.0)
         return phases
 
-    def report(self, redactor: Redactor) -> Exchange:
-        """The exchange as the report holds it."""
+    def report(self, redactor: Redactor, *, run_began: float | None = None) -> Exchange:
+        """The exchange as the report holds it; ``run_began`` is on the clock of :attr:`began`."""
         request: dict[str, object] = {
             "method": self.method,
             "url": display(redactor.text(self.url)),
@@ -135,6 +135,7 @@ class Recorded:
             step=self.step,
             request=request,
             response=response,
+            started_ms=round((self.began - run_began) * 1000, 2) if run_began is not None else None,
             timings_ms=self.timings(),
             truncated=self.body_size > KEPT_BODY,
         )
@@ -145,17 +146,35 @@ def _body_text(body: bytes, redactor: Redactor) -> str:
 
 
 class Recorder:
-    """The exchanges of one run, in the order in which they began."""
+    """The exchanges of one run, in the order in which they began; the first gets the number ``first``.
 
-    def __init__(self) -> None:
+    ``carried`` are those of an earlier run that its findings, reused in this one, point at. They keep their
+    numbers, which is why this run's own begin after them.
+    """
+
+    def __init__(self, *, first: int = 1) -> None:
         self.exchanges: list[Recorded] = []
+        self.carried: list[Recorded] = []
+        self._first = first
+
+    @property
+    def next_id(self) -> int:
+        """The number that the next exchange gets."""
+        return self._first + len(self.exchanges)
+
+    def carry(self, exchanges: Iterable[Recorded]) -> None:
+        """Keep exchanges of an earlier run. Raises ValueError for a number that this run gives itself."""
+        known = {exchange.id: exchange for exchange in (*self.carried, *exchanges)}
+        if any(number >= self._first for number in known):
+            raise ValueError("an exchange of an earlier run has a number of this run's own")
+        self.carried = [known[number] for number in sorted(known)]
 
     def begin(
         self, step: str, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
     ) -> Recorded:
         """Open the record of a request that is about to be sent."""
         exchange = Recorded(
-            id=len(self.exchanges) + 1,
+            id=self.next_id,
             step=step,
             method=method,
             url=url,
@@ -169,4 +188,8 @@ class Recorder:
         return [exchange for exchange in self.exchanges if exchange.step == step]
 
     def get(self, exchange_id: int) -> Recorded:
-        return self.exchanges[exchange_id - 1]
+        """The exchange with that number. Raises KeyError."""
+        for exchange in (*self.carried, *self.exchanges):
+            if exchange.id == exchange_id:
+                return exchange
+        raise KeyError(exchange_id)

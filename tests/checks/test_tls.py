@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import pytest
 from diagnose_checks.alerts import alert_name, alert_of_reason
@@ -16,20 +17,23 @@ from diagnose_checks.certificate_chain import (
     read_certificate,
     short_name,
 )
+from diagnose_checks.certificate_dates import expires_soon
+from diagnose_checks.chain_facts import chain_of_pass
 from diagnose_checks.client_certificates import client_certificate_alert
 from diagnose_checks.facts import TlsFacts
 from diagnose_checks.handshake_contrasts import identified, looks_like_tls
 from diagnose_checks.server_clock import date_in
-from diagnose_checks.tls_handshake import expires_soon
 from diagnose_lab import Lab
 from diagnose_lab.certificates import authorities
 from hypothesis import given
 from hypothesis import strategies as st
+from lab_connectors import connector_of
 
-from diagnose import Connector
+from diagnose import Connector, diagnose
 from diagnose.api import start
 from diagnose.connector import NetworkSettings
 from diagnose.step import Fault
+from diagnose.wire.handshake import Presented, presented
 from diagnose.wire.resolver import Address
 from diagnose.wire.sockets import connect
 
@@ -225,3 +229,60 @@ def test_a_healthy_run_over_tls_is_one_connection_and_imports_nothing_for_failur
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
         assert "0" == done.stderr.strip().splitlines()[-1]
         assert 1 == running.connections
+
+
+def _chain(lab: Lab, scenario: str) -> tuple[list[dict[str, Any]], int]:
+    """The certificates that the report lists, and how many connections the server got."""
+    with lab.start(scenario) as running:
+        report = asyncio.run(diagnose(connector_of(running), environ=running.env))
+        return report.step("tls").facts["chain"], running.connections
+
+
+def test_a_chain_that_verified_is_listed_leaf_first_and_nothing_is_marked(lab: Lab) -> None:
+    (leaf, *above), connections = _chain(lab, "healthy-modern-tls")
+    assert 1 == connections
+    assert "lab.test" in leaf["names"]
+    assert [leaf["issuer"]] == [entry["subject"] for entry in above]
+    assert not any("trouble" in entry for entry in (leaf, *above))
+
+
+@pytest.mark.parametrize(
+    ("scenario", "marks"),
+    [
+        ("tls-expired", ["expired"]),
+        ("tls-expired-intermediate", [None, "expired"]),
+        ("tls-not-yet-valid", ["not-yet-valid"]),
+        ("tls-wrong-host", ["wrong-host"]),
+        ("tls-self-signed", ["self-signed"]),
+        ("tls-private-ca", ["untrusted"]),
+        ("tls-missing-intermediate", ["issuer-missing"]),
+        ("tls-interception", ["inspected"]),
+        ("tls-expires-soon", ["expires-soon"]),
+    ],
+)
+def test_the_certificate_that_is_the_trouble_is_marked(
+    lab: Lab, scenario: str, marks: list[str | None]
+) -> None:
+    chain, _ = _chain(lab, scenario)
+    assert marks == [entry.get("trouble") for entry in chain][: len(marks)]
+    assert not any("trouble" in entry for entry in chain[len(marks) :])
+
+
+def test_a_refused_certificate_says_its_key_and_how_long_ago_it_ended(lab: Lab) -> None:
+    (leaf, *_), _ = _chain(lab, "tls-expired")
+    assert ("EC 256", "sha256", -1) == (leaf["key"], leaf["signed_with"], leaf["days_left"])
+
+
+def test_the_leaf_alone_is_listed_where_python_gives_no_chain() -> None:
+    class OnlyTheLeaf:
+        def getpeercert(self, binary_form: bool = False) -> Any:
+            return b"der" if binary_form else {"subject": ((("commonName", "mcp.example.com"),),)}
+
+    (leaf,) = chain_of_pass(presented(cast(Any, OnlyTheLeaf())), NOW)
+    assert ("mcp.example.com", None, None) == (leaf.subject, leaf.not_after, leaf.trouble)
+
+
+def test_of_a_certificate_for_many_hosts_the_first_names_are_listed() -> None:
+    names = tuple(("DNS", f"h{number}.example.com") for number in range(25))
+    (leaf,) = chain_of_pass([Presented(info={"subjectAltName": names}, der=b"")], NOW)
+    assert (20, 5) == (len(leaf.names or ()), leaf.more_names)

@@ -10,21 +10,31 @@ from textual.widgets import Static
 
 from diagnose.records import record
 
-__all__ = ["Block", "Flow", "laid_out"]
+__all__ = ["MARGIN", "Block", "Flow", "laid_out"]
 
-_MARGIN = 11
+MARGIN = 11
+"""The cells that a label takes."""
+_LONG = 15
+"""A label of this length moves no other paragraph to the right."""
 _NARROW = 50
 """Below this width a label takes a line of its own."""
 
 
 @record
 class Block:
-    """One paragraph. ``wraps`` False keeps a line whole, however long: somebody copies it."""
+    """One paragraph. ``wraps`` False keeps a line whole, however long: somebody copies it.
+
+    ``margin`` is the width that its label takes; ``quiet`` labels are those of details.
+    ``hang`` is how much further in the lines after the first begin, as in a list.
+    """
 
     text: Content
     label: str = ""
     wraps: bool = True
     indent: int = 0
+    margin: int = MARGIN
+    quiet: bool = False
+    hang: int = 0
 
 
 class Flow(Static):
@@ -32,8 +42,10 @@ class Flow(Static):
 
     DEFAULT_CSS = "Flow { width: 1fr; height: auto; }"
 
-    def __init__(self, blocks: Iterable[Block] = (), *, id: str | None = None) -> None:
-        super().__init__("", markup=False, id=id)
+    def __init__(
+        self, blocks: Iterable[Block] = (), *, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__("", markup=False, id=id, classes=classes)
         self._blocks: tuple[Block, ...] = tuple(blocks)
 
     @property
@@ -57,19 +69,27 @@ class Flow(Static):
 def laid_out(blocks: Sequence[Block], width: int) -> list[Content]:
     """The lines of ``blocks`` for ``width`` cells."""
     narrow = width < _NARROW
-    column = max([_MARGIN, *(len(block.label) + 1 for block in blocks)])
+    widest = max((len(block.label) + 1 for block in blocks if len(block.label) < _LONG), default=0)
     lines: list[Content] = []
     for block in blocks:
+        style = "dim" if block.quiet else "bold"
+        column = block.margin if block.margin != MARGIN else max(MARGIN, widest)
         margin = block.indent + (0 if narrow or not block.label else column)
         if block.label and narrow:
-            lines.append(Content.styled(block.label, "bold"))
+            lines.append(Content.styled(" " * block.indent + block.label, style))
         parts = block.text.split("\n", allow_blank=True) or [Content("")]
-        wrapped = [piece for part in parts for piece in _pieces(part, max(width - margin, 20), block.wraps)]
+        wrapped = [
+            piece
+            for part in parts
+            for piece in _pieces(part, max(width - margin - block.hang, 20), block.wraps)
+        ]
         for number, piece in enumerate(wrapped):
-            head = Content(" " * margin)
+            head = Content(" " * (margin + (block.hang if number else 0)))
             if block.label and not narrow and number == 0:
-                label = Content.styled(block.label, "bold")
-                head = Content.assemble(" " * block.indent, label.pad_right(column - len(block.label)))
+                label = Content.styled(block.label, style)
+                head = Content.assemble(
+                    " " * block.indent, label.pad_right(max(column - label.cell_length, 1))
+                )
             lines.append(Content.assemble(head, piece))
     return lines
 

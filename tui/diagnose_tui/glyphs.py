@@ -1,4 +1,4 @@
-"""The signs of the screen, each one cell wide with an ASCII twin, and never alone: a word stands beside it."""
+"""The signs of the screen: one cell wide, each with an ASCII twin, and never without a word beside it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 __all__ = ["ASCII", "STATUS_STYLES", "UNICODE", "Glyphs", "glyphs_for"]
 
+# What is quiet is $text-muted as ``themes`` has it: readable in every theme, which "dim" is not.
 STATUS_STYLES: Mapping[str, str] = {
     "passed": "$text-success",
     "warned": "$text-warning",

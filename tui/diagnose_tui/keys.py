@@ -1,7 +1,7 @@
+# ruff: noqa: E501  # a table is read row by row
 """Every key, once: footer, help, palette and bindings are made from this table.
 
-An action's id is the name of its method ``action_ID`` of the main screen, and of its binding. Why it cannot be done
-right now is asked of the main screen (``why_not``).
+Why an action cannot be done right now is asked of the main screen (``why_not``), which does it as well.
 """
 
 from __future__ import annotations
