@@ -89,7 +89,9 @@ class Substitution:
         return True
 
     def _replaced(self, match: re.Match[str]) -> str:
-        return self._KINDS[str(match.lastgroup)](self, match.group())
+        kind, found = str(match.lastgroup), match.group()
+        special = self._SPECIAL.get(kind)
+        return self._placeholder(kind, found) if special is None else special(self, found)
 
     def _url(self, url: str) -> str:
         whole, end = _without_trailing(url)
@@ -152,22 +154,16 @@ class Substitution:
             made = self._placeholders[kind, text] = f"{kind}-{number}"
         return made
 
-    def _simply(kind: str) -> Callable[[Substitution, str], str]:  # type: ignore[misc]
-        return lambda self, text: self._placeholder(kind, text)
-
-    _KINDS: Mapping[str, Callable[[Substitution, str], str]] = {
-        "mail": _simply("mail"),
+    _SPECIAL: Mapping[str, Callable[[Substitution, str], str]] = {
         "url": _url,
         "file": _file,
-        "digest": _simply("digest"),
-        "id": _simply("id"),
+        "path": _file,
         "dn": _subject,
         "ip": _address,
-        "path": _file,
         "known": host,
         "host": _dotted,
-        "name": _simply("name"),
     }
+    """What is more than a placeholder, by the group of the pattern."""
 
 
 def _without_trailing(text: str) -> tuple[str, str]:
