@@ -14,9 +14,11 @@ __all__ = [
     "DOCUMENTATION_HOSTS",
     "ORDINARY_WORDS",
     "PLACEHOLDER",
+    "SHORT",
     "WELL_KNOWN_PATH",
     "Known",
     "compiled",
+    "telling",
 ]
 
 DOCUMENTATION_HOSTS = frozenset(
@@ -90,6 +92,9 @@ _GENERIC = rf"""
 """
 _DOTTED = rf"|(?P<host> {_START} (?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+ (?:{_LAST_LABELS}) {_END} )"
 
+SHORT = 36
+"""The length of a UUID: what is shorter is told by a mark in it, or by a known word."""
+
 DISTINGUISHED_NAME = re.compile(
     r"(?<!\w)(?:CN|OU|O|L|ST|DC|UID|emailAddress)=((?:\\.|[^,\\\n\"])+)",
 )
@@ -126,6 +131,12 @@ def compiled(known: Known) -> re.Pattern[str]:
         # Case matters: Cursor is a client, and a cursor is a place in a list.
         groups.append(rf"|(?P<name> (?-i: (?<![A-Za-z0-9]) (?:{names}) (?![A-Za-z0-9]) ) )")
     return re.compile("".join(groups), re.IGNORECASE | re.VERBOSE)
+
+
+def telling(known: Known) -> re.Pattern[str]:
+    """What a text below :data:`SHORT` characters has in it if anything in it is to be masked."""
+    words = _either([*known.hosts, *known.names])
+    return re.compile(r"[.:/@\\=]" + (f"|{words}" if words else ""), re.IGNORECASE)
 
 
 def _either(texts: Iterable[str]) -> str:

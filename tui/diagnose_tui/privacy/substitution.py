@@ -12,9 +12,11 @@ from diagnose_tui.privacy.patterns import (
     CONVENTIONAL_PATHS,
     DOCUMENTATION_HOSTS,
     PLACEHOLDER,
+    SHORT,
     WELL_KNOWN_PATH,
     Known,
     compiled,
+    telling,
 )
 
 __all__ = ["Substitution"]
@@ -41,14 +43,15 @@ class Substitution:
         self._found = 0
         self._version = -1
         self._pattern = compiled(Known())
+        self._telling = telling(Known())
         self._texts: dict[str, str] = {}
         self._characters = 0
 
     def text(self, text: str) -> str:
         """``text`` with everything masked that is known or looks like it."""
-        if not text:
-            return text
         self._keep_up()
+        if len(text) < SHORT and not self._telling.search(text):
+            return text
         if (kept := self._texts.get(text)) is not None:
             return kept
         masked = self._pattern.sub(self._replaced, text)
@@ -84,8 +87,9 @@ class Substitution:
         self._version = version
         self._texts.clear()
         self._characters = 0
-        known = self._knowledge
-        self._pattern = compiled(Known(hosts=known.hosts, names=known.names, paths=known.paths))
+        knowledge = self._knowledge
+        known = Known(hosts=knowledge.hosts, names=knowledge.names, paths=knowledge.paths)
+        self._pattern, self._telling = compiled(known), telling(known)
         return True
 
     def _replaced(self, match: re.Match[str]) -> str:
