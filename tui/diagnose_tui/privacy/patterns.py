@@ -62,8 +62,8 @@ _ORDINARY = """
     server servers session sse staging stdio step tcp test tests text the time tls token tokens tool
     tools uv uvx warned web with
 """
-ORDINARY_WORDS = frozenset(_ORDINARY.split()) | {"built-in lab", "command line", "stored report", "typed here"}
-"""Names that are words of every report or of the app: masked where they stand as a name, left alone in sentences."""
+ORDINARY_WORDS = frozenset(_ORDINARY.split()) | {"built-in lab"}
+"""Names that are words of every report or of the app: masked where they stand as names, not in sentences."""
 
 # Last labels that make a dotted word a host's name; without them the name of every file were one.
 _LAST_LABELS = (
