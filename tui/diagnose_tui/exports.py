@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from diagnose.display import display
@@ -53,7 +55,7 @@ class Export:
     ending: str
 
 
-@record
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What somebody chose to write; ``replace``: over the file that is there."""
 
@@ -150,14 +152,13 @@ def trouble_with(wanted: Wanted) -> str | None:
     from diagnose.cli_delivery import check_writable
 
     path = _expanded(wanted.path)
+    if "\0" in str(path):
+        return f"{str(path)!r} is no name of a file: type another one"
     try:
         check_writable(path)
-        there = path.exists()
     except UsageError as problem:
         return f"{problem.what}: {problem.hint}"
-    except (OSError, ValueError):
-        return f"{str(path)!r} is no name of a file here: type another one"
-    if there and not wanted.replace:
+    if os.path.lexists(path) and not wanted.replace:
         return f"{str(path)!r} exists already: ctrl+o replaces it, or type another name"
     return None
 
@@ -170,6 +171,8 @@ def write_export(path: Path, text: str, *, replace: bool = False) -> Path:
     from diagnose.cli_delivery import check_writable, write_file
 
     path = _expanded(path)
+    if "\0" in str(path):
+        raise UsageError("CFG013", f"{str(path)!r} is no name of a file", hint="type another one")
     try:
         check_writable(path)
         if not replace:
@@ -177,10 +180,6 @@ def write_export(path: Path, text: str, *, replace: bool = False) -> Path:
         write_file(path, text)
     except UsageError as problem:
         raise UsageError(problem.code, problem.what, hint=problem.hint) from problem
-    except ValueError as problem:  # a NUL
-        raise UsageError(
-            "CFG013", f"{str(path)!r} is no name of a file", hint="type another one"
-        ) from problem
     return path.absolute()
 
 
