@@ -36,8 +36,8 @@ class Commanded(Protocol):
     def do(self, action_id: str) -> None:
         """Do what the key of this action does."""
 
-    def go_to(self, key: str) -> None:
-        """Put the cursor on the connector with this key."""
+    def enter(self, key: str) -> None:
+        """Put the cursor on the connector with this key, and show its run."""
 
 
 @record
@@ -107,7 +107,7 @@ class Commands(Provider):
 
     def _connectors(self, screen: Commanded) -> Iterator[_Command]:
         for key, name, client in screen.connectors():
-            yield _Command(text=f"Go to {display(name)}", help=client, act=partial(screen.go_to, key))
+            yield _Command(text=f"Go to {display(name)}", help=client, act=partial(screen.enter, key))
 
     def _themes(self) -> Iterator[_Command]:
         for name in THEMES:
@@ -131,7 +131,7 @@ class Commands(Provider):
 
 
 def _shown(command: _Command, offsets: Sequence[int]) -> Content:
-    shown = Content.styled(command.text, "dim" if command.muted else "")
+    shown = Content.styled(command.text, "$text-muted" if command.muted else "")
     for offset in offsets:
         shown = shown.stylize("underline", offset, offset + 1)
     return shown

@@ -265,7 +265,7 @@ def _unsaid(args: Any) -> None:
 
 @contextmanager
 def _ended_by_signal(app: CrashSafe[Any]) -> Iterator[None]:
-    """SIGTERM and SIGHUP end the app as its key does, so that the terminal is whole afterwards."""
+    """A signal ends the app as its key does, so that the terminal is whole afterwards."""
 
     def end(number: int, frame: object) -> None:
         loop = app._loop
@@ -273,7 +273,7 @@ def _ended_by_signal(app: CrashSafe[Any]) -> Iterator[None]:
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(app.exit, None, int(ExitCode.INTERRUPTED))
 
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {name: signal.signal(getattr(signal, name), end) for name in names}
     try:
         yield

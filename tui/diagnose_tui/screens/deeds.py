@@ -403,9 +403,10 @@ class Deeds(Screen[int]):
 
     def do_help(self) -> None:
         from diagnose_tui.keys import ACTIONS
-        from diagnose_tui.screens.help import HelpScreen
+        from diagnose_tui.screens.help import HelpScreen, places
 
-        self.app.push_screen(HelpScreen([(one, self.why_not(one.id)) for one in ACTIONS]))
+        rows = [(one, self.why_not(one.id)) for one in ACTIONS]
+        self.app.push_screen(HelpScreen(rows, places(self.board.environ)))
 
     def do_quit(self) -> None:
         self.app.exit(0)
