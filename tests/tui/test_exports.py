@@ -77,8 +77,8 @@ def test_each_letter_copies_what_it_says(expired: Report) -> None:
     view = view_of(expired)
     finding = view.finding
     assert finding is not None
-    assert finding.fix == _pressed(CopyScreen(view), "f")
-    assert finding.forward == _pressed(CopyScreen(view), "w")
+    assert f"Fix: {finding.fix}" in _pressed(CopyScreen(view), "f").split("\n")
+    assert finding.forward in _pressed(CopyScreen(view), "w").split("\n")
     assert finding.reproduce == _pressed(CopyScreen(view), "u")
     assert expired.to_dict() == json.loads(_pressed(CopyScreen(view), "j"))
     assert "TLS003" in _pressed(CopyScreen(view), "m")
@@ -87,14 +87,14 @@ def test_each_letter_copies_what_it_says(expired: Report) -> None:
 
 
 def test_enter_copies_the_first_that_there_is(expired: Report, healthy: Report) -> None:
-    assert expired.step("tls").findings[0].fix == _pressed(CopyScreen(view_of(expired)), "enter")
-    assert healthy.to_dict() == json.loads(_pressed(CopyScreen(view_of(healthy)), "enter"))
+    assert "TLS003" in _pressed(CopyScreen(view_of(expired)), "enter")
+    assert _pressed(CopyScreen(view_of(healthy)), "enter").startswith("curl ")
 
 
 def test_what_there_is_nothing_of_says_so_and_copies_nothing(healthy: Report) -> None:
     screen, answer = _said(CopyScreen(view_of(healthy)), "f")
     assert UNANSWERED is answer
-    assert "Fix: the selected step has no finding" in screen
+    assert "Fix: no step has a finding" in screen
     running = View(name="x", target="https://mcp.example.com/mcp")
     screen, answer = _said(CopyScreen(running), "j")
     assert UNANSWERED is answer

@@ -6,11 +6,12 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from diagnose.display import display
 from diagnose.errors import UsageError
-from diagnose.model import Finding, Report
+from diagnose.model import Report
 from diagnose.records import record
 from diagnose_tui.view import View
 
@@ -64,11 +65,12 @@ class Wanted:
     replace: bool = False
 
 
-def _of_finding(member: str) -> Callable[[View], str]:
+def _of_pane(module: str, name: str) -> Callable[[View], str]:
+    """What a pane makes of a view; the pane is imported when somebody copies."""
+
     def made(view: View) -> str:
-        finding: Finding | None = view.finding
-        text = getattr(finding, member) if finding is not None else None
-        return str(display(text or "", layout=True))
+        text: str = getattr(import_module(f"diagnose_tui.panes.{module}"), name)(view)
+        return text
 
     return made
 
@@ -77,13 +79,13 @@ def _of_report(format: str) -> Callable[[View], str]:
     return lambda view: export_text(view.report, format) if view.report is not None else ""
 
 
-_NO_FINDING = "the selected step has no finding"
+_NO_FINDING = "no step has a finding"
 _NO_REPORT = "needs a finished run"
 
 COPIES: tuple[Copy, ...] = (
-    Copy(key="f", title="Fix", make=_of_finding("fix"), lacks=_NO_FINDING),
-    Copy(key="w", title="Text to forward", make=_of_finding("forward"), lacks="nobody else has to act here"),
-    Copy(key="u", title="curl line", make=_of_finding("reproduce"), lacks="no request shows this"),
+    Copy(key="f", title="Fix", make=_of_pane("fix", "fix_text"), lacks=_NO_FINDING),
+    Copy(key="w", title="Text to forward", make=_of_pane("fix", "forward_text"), lacks=_NO_FINDING),
+    Copy(key="u", title="curl line", make=_of_pane("curl", "curl_text"), lacks="nothing was sent"),
     Copy(key="j", title="JSON report", make=_of_report("json"), lacks=_NO_REPORT),
     Copy(key="m", title="Markdown report", make=_of_report("markdown"), lacks=_NO_REPORT),
     Copy(key="t", title="Text report", make=_of_report("text"), lacks=_NO_REPORT),
