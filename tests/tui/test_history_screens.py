@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -233,6 +234,25 @@ def test_a_run_that_cannot_be_read_is_one_sentence(kept: History) -> None:
         assert not any(char in shown(app) for char in "\x1b\x07\u202e\u200b\r")
 
     assert UNANSWERED is _screen(kept, act, load)
+
+
+def test_who_leaves_before_a_run_was_read_gets_nothing(kept: History) -> None:
+    left = Event()
+
+    def load(run: str) -> Report:
+        assert left.wait(20)
+        return kept.report(run)
+
+    async def act(pilot: Pilot[Any], app: Stage) -> None:
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(app.screen.workers))
+        reading = list(app.screen.workers)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.answer is None)
+        left.set()
+        await until(pilot, lambda: all(worker.is_finished for worker in reading))
+
+    assert None is _screen(kept, act, load)
 
 
 # The comparison

@@ -122,8 +122,8 @@ class ToolsPane(Pane):
         self.app.call_from_thread(self._judged, listed, judged)
 
     def _judged(self, listed: ToolList, judged: ToolList) -> None:
-        at = self._chosen()
-        if self._listed is listed:
+        if self._listed is listed and self.is_attached:
+            at = self._chosen()
             self._listed = judged
             self._filter(judged.names[at] if at is not None else None)
 
