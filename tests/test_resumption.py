@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
+from diagnose_checks import STEPS
+from diagnose_checks.stdio_steps import STDIO_STEPS
 from diagnose_lab import Lab
 from lab_connectors import connector_of
 
@@ -18,8 +20,15 @@ from diagnose.context import Context
 from diagnose.events import Event, StepFinished, StepStarted
 from diagnose.model import Report
 from diagnose.pipeline import Run
+from diagnose.report import render
 from diagnose.resumption import Resume, resumable
 from diagnose.step import Facts, Fault, Step, step
+from diagnose.wire.http_wire import HttpWire
+from diagnose.wire.process import ServerProcess
+from diagnose.wire.rpc import RpcReply, StreamableChannel
+from diagnose.wire.sockets import WireStream
+from diagnose.wire.sse_channel import SseChannel
+from diagnose.wire.stdio_channel import StdioChannel
 
 AGAIN_IN_EVERY_RUN = {"tcp", "tls", "http_reachability", "token_validity", "mcp_initialize", "session_open"}
 
@@ -347,3 +356,32 @@ def test_a_reused_step_still_waits_for_what_it_needs() -> None:
 
     result = report_of(asyncio.run(both())).step("auth_discovery")
     assert ("skipped", "tcp") == (result.status, result.blocked_by)
+
+
+_LIVE = (
+    AsyncExitStack,
+    HttpWire,
+    RpcReply,
+    ServerProcess,
+    SseChannel,
+    StdioChannel,
+    StreamableChannel,
+    WireStream,
+)
+_REUSABLE = [checked for checked in dict.fromkeys((*STEPS, *STDIO_STEPS)) if checked.about is not None]
+
+
+def _types(hint: Any) -> list[Any]:
+    return [hint, *(found for inner in get_args(hint) for found in _types(inner))]
+
+
+@pytest.mark.parametrize("checked", _REUSABLE, ids=lambda checked: f"{checked.id}-{checked.gives.__name__}")
+def test_facts_that_are_reused_hold_nothing_live(checked: Step) -> None:
+    hints = get_type_hints(checked.gives)
+    assert [] == [name for name, hint in hints.items() if any(found in _LIVE for found in _types(hint))]
+
+
+def test_the_text_report_says_that_a_step_is_from_an_earlier_run(lab: Lab) -> None:
+    report = report_of(again(lab, "healthy-modern", "list_tools").second)
+    (line,) = [line for line in render(report, "text").splitlines() if " 1 DNS" in line]
+    assert "from an earlier run" in line

@@ -69,11 +69,15 @@ def failed_steps(report: Report) -> list[StepResult]:
 
 
 def reason(step: StepResult, steps: Iterable[StepResult] = ()) -> str:
-    """Why a step did not run or did not apply; empty for one that ran. ``steps`` know their own titles."""
+    """Why a step did not run here or did not apply; empty for one that ran. ``steps`` know their titles."""
     if step.blocked_by is not None and step.blocked_by in TITLES:
         known = {other.id: other.title for other in steps}
         return f"blocked by {known.get(step.blocked_by, TITLES[step.blocked_by][1])}"
-    return str(step.facts.get("reason", "")) if step.status in ("skipped", "not_applicable") else ""
+    told = step.facts.get("reason", "") if step.status in ("skipped", "not_applicable") else ""
+    origin = step.facts.get("reused")
+    if told or not isinstance(origin, Mapping):
+        return str(told)
+    return f"from an earlier run, {origin.get('age_s', 'some')} s before this one"
 
 
 def headline(report: Report) -> list[str]:

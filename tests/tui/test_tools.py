@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from app_panes import exchange_of, looked_at, report_of
-from app_screens import shown
+from app_screens import shown, until
 from diagnose_lab import Lab
 from diagnose_tui.panes.tools import ToolsPane
 from diagnose_tui.tool_entries import hints, listed_tools, tool_list, tool_rows
@@ -214,6 +214,21 @@ def test_no_list_says_why_there_is_none(hidden: Report) -> None:
     none = hidden.model_copy(deep=True)
     none.step("list_tools").facts.update(tools=0, names=[])
     assert "The server lists no tools." == ToolsPane.blank(view_of(none))
+
+
+def test_every_tool_that_a_finding_counts_is_marked_not_only_those_it_names(lab: Lab) -> None:
+    report = report_of(lab, "list-many-bad-tools")
+    finding = next(one for one in report.step("list_tools").findings if len(one.evidence) == 5)
+
+    async def marked(pilot: Pilot[Any], pane: ToolsPane) -> str:
+        await until(pilot, lambda: "10 with problems" in shown(pilot.app))
+        await pilot.press("end", "up", "up")
+        return pane.text
+
+    text = looked_at(ToolsPane(), view_of(report, "list_tools"), marked)
+    assert text.startswith("lookup_27\n")
+    assert finding.code in text
+    assert "/result/tools/27/" in text
 
 
 def test_an_answer_in_a_stream_is_read_as_well() -> None:

@@ -114,7 +114,7 @@ def _also_broken(step: StepResult, view: View) -> list[Block]:
     if not others:
         return []
     first = others[0].number < step.number
-    return [Block(label="Also broken", text=line(", ".join(map(_named, others)) + (", first" * first)))]
+    return [Block(label="Broken too", text=line(", ".join(map(_named, others)) + (", first" * first)))]
 
 
 def _named(step: StepResult) -> str:

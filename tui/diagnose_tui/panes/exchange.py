@@ -137,7 +137,7 @@ class ExchangePane(Pane):
         if len(place) > room:
             place = display(place[: room - 1] + view.glyphs.ellipsis)
         method = display(exchange.request.get("method") or "?")[:16]
-        style = "" if _went_well(exchange) else "$text-error"
+        style = "" if here or _went_well(exchange) else "$text-error"
         return Content.assemble(
             f"{mark}{exchange.id:>3} {method:<7}{place:<{room}} ", (f"{answer:<24}", style), took
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import events, on
@@ -14,9 +15,10 @@ from textual.widgets import Input, Static
 
 from diagnose_tui.bodies import Row
 from diagnose_tui.panes.pane import Pane
-from diagnose_tui.tool_entries import ToolList, hints, tool_list, tool_rows
+from diagnose_tui.tool_entries import ToolList, hints, rejudged, tool_list, tool_rows, unnamed
 from diagnose_tui.view import View
 from diagnose_tui.widgets.document import Document
+from diagnose_tui.widgets.fields import Line
 from diagnose_tui.widgets.rows import Rows
 
 __all__ = ["ToolsPane"]
@@ -44,7 +46,7 @@ class ToolsPane(Pane):
     ToolsPane { overflow: hidden; layout: vertical; }
     ToolsPane #tools-list { height: 4; width: 1fr; }
     ToolsPane #tools-head { height: 1; width: 1fr; color: $foreground-muted; }
-    ToolsPane #tools-find { height: 1; border: none; padding: 0; display: none; }
+    ToolsPane #tools-find { display: none; }
     ToolsPane.-finding #tools-find { display: block; }
     ToolsPane #tools-text { height: 1fr; margin-top: 1; }
     ToolsPane.-wide { layout: horizontal; }
@@ -79,7 +81,7 @@ class ToolsPane(Pane):
     def compose(self) -> ComposeResult:
         with Vertical(id="tools-list"):
             yield Static("", id="tools-head", markup=False)
-            yield Input(placeholder="part of a name or description", id="tools-find")
+            yield Line(placeholder="part of a name or description", id="tools-find")
             yield Rows(id="tools-rows")
         yield Document(id="tools-text")
 
@@ -111,6 +113,19 @@ class ToolsPane(Pane):
         kept = self._listed.names[at] if self._listed is not None and at is not None else None
         self._listed, self._made_of = tool_list(view), made_of
         self._filter(kept)
+        if unnamed(view):
+            self.run_worker(partial(self._judge, self._listed, view), thread=True, exclusive=True)
+
+    def _judge(self, listed: ToolList, view: View) -> None:
+        """Find, off the event loop, the tools that a finding counts and does not name."""
+        judged = rejudged(listed, view)
+        self.app.call_from_thread(self._judged, listed, judged)
+
+    def _judged(self, listed: ToolList, judged: ToolList) -> None:
+        at = self._chosen()
+        if self._listed is listed:
+            self._listed = judged
+            self._filter(judged.names[at] if at is not None else None)
 
     def _chosen(self) -> int | None:
         """The number of the tool under the cursor."""
@@ -163,7 +178,7 @@ class ToolsPane(Pane):
         words = f" {hints(listed.tools[at])}" if width >= _HINTS_FROM else ""
         room = max(width - 4 - len(words), 4)
         name = Content(listed.names[at]).truncate(room, ellipsis=True, pad=True)
-        return Content.assemble(mark, (view.glyphs.status[sign], style), " ", name, words)
+        return Content.assemble(mark, (view.glyphs.status[sign], "" if here else style), " ", name, words)
 
     @on(Rows.Moved)
     def _moved(self, event: Rows.Moved) -> None:

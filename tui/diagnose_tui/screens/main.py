@@ -39,6 +39,12 @@ _SHORT = 34
 """Below this many rows, steps that need no look are folded once the run is over."""
 _WIDE = 100
 
+_NONE = (
+    "No connector was found in the files of clients on this machine. n types a URL or the command of a local"
+    " server; diagnose tui --config FILE reads a file; diagnose list says which files are looked at. The demos"
+    " above need no network: Enter runs one."
+)
+
 _WORDS = {
     "idle": "NOT RUN",
     "queued": "WAITS FOR ITS TURN",
@@ -113,6 +119,11 @@ class MainScreen(Deeds):
         if session is None:
             return View(name="", target="", glyphs=self.glyphs)
         return self.masked(session.view(self.glyphs))
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything that was said is drawn."""
+        return self._due is None
 
     def dirty(self) -> None:
         """Draw again soon: what many runs say meanwhile is drawn once."""
@@ -231,11 +242,21 @@ class MainScreen(Deeds):
     def found(self, entries: Sequence[Entry]) -> None:
         """Take the connectors that were found on this machine."""
         self.board.add(entries)
+        self.query_one(Connectors).said(_NONE if not entries else "")
         self.redraw()
 
     def learn(self, classes: dict[int, type[Pane]]) -> None:
         """Take the classes of the panes, imported off the event loop."""
         self.query_one(Detail).learn(classes)
+
+    def connectors(self) -> list[tuple[str, str, str]]:
+        """The rows for the palette: key, name and whose file, as this screen may show them."""
+        rows = [(key, one.entry) for key, one in self.board.sessions.items()]
+        return [(key, self.mask_text(entry.name), entry.client) for key, entry in rows]
+
+    def go_to(self, key: str) -> None:
+        """Put the cursor on a connector and show its run."""
+        self.enter(key)
 
     def enter(self, key: str) -> None:
         self.selected_key = key

@@ -1,4 +1,4 @@
-"""What somebody types into: lines in which no pasted character acts, and fields with their refusal."""
+"""What somebody types into: lines in which no pasted character acts, and fields that say why not."""
 
 from __future__ import annotations
 
@@ -96,6 +96,11 @@ class Field(Vertical):
                 yield from self._controls
         yield Static(line(self._hint), classes="hint" if self._hint else "hint -empty", markup=False)
         yield Static("", classes="refusal -empty", markup=False)
+
+    @property
+    def control(self) -> Widget:
+        """What is typed into."""
+        return self._controls[0]
 
     def hint(self, sentence: str) -> None:
         """Say what belongs here, or what was understood."""
