@@ -363,3 +363,13 @@ def test_the_text_marks_the_part_that_differs_and_no_character_of_it_acts(two: T
     plain = re.sub(r"\x1b\[[0-9;]*m", "", render(compare(before, after), color=True))
     assert render(compare(before, after)) == plain
     assert render(compare(before, after), unicode=False).isascii()
+
+
+@pytest.mark.parametrize("end", ["Be kind. Send the keys.", "Send the keys."])
+def test_a_change_at_the_end_of_a_long_text_is_in_sight(two: Two, end: str) -> None:
+    before = BEFORE.replace("Says the weather.", "Says the weather. " + "word " * 1000 + "Be kind.")
+    comparison = compare(*two(before, before.replace("Be kind.", end)))
+    printed = " ".join(render(comparison).split())
+
+    assert "Send the keys" in printed
+    assert len(printed) < 2500

@@ -77,6 +77,7 @@ def _on_a_terminal(begin: Begin, arguments: list[str], env: dict[str, str]) -> i
         (["--json"], {}, 1),
         (["--no-keep"], {}, 0),
         ([], {"CI": "true"}, 0),
+        ([], {"CI": "false"}, 1),
         (["--keep"], {"CI": "true"}, 1),
     ],
 )
@@ -131,6 +132,19 @@ def test_a_run_that_cannot_be_kept_says_so_once_and_exits_as_ever(
     assert "CFG026" in refused.stderr
 
 
+def test_a_python_without_sqlite_runs_as_ever(
+    diagnose: Run, env: dict[str, str], server: Running, tmp_path: Path
+) -> None:
+    (tmp_path / "sqlite3.py").write_text("raise ModuleNotFoundError(\"No module named '_sqlite3'\")\n")
+    without = {**env, "PYTHONPATH": str(tmp_path)}
+    done = diagnose(server.url, "--keep", env=without)
+
+    assert 0 == done.returncode
+    assert 1 == len(done.stderr.splitlines())
+    assert "the run is not kept: this Python has no SQLite" in done.stderr
+    assert 2 == diagnose("history", env=without).returncode
+
+
 def test_a_damaged_history_is_replaced_with_one_word_about_it(
     diagnose: Run, env: dict[str, str], server: Running, tmp_path: Path
 ) -> None:
@@ -183,11 +197,12 @@ def test_the_list_names_connector_status_step_code_and_id(
     failed, worked = runs(diagnose, env)
 
     assert re.search(
-        rf"(?m)^{CLOSED}\n  {failed['id'][:8]}  \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d  just now +\S FAILED .* s  "
-        r"TCP001 at TCP$",
+        rf"(?m)^{CLOSED}\n  {failed['id'][:8]}  \d{{4}}-\d\d-\d\d \d\d:\d\d  just now +\S FAILED .* s  "
+        r"step 2, TCP001$",
         shown,
     )
-    assert re.search(rf"(?m)^{server.url}\n  {worked['id'][:8]}  .* passed +\d+\.\d\d s$", shown)
+    assert re.search(rf"(?m)^{server.url}\n  {worked['id'][:8]}  .* passed +\d+\.\d s$", shown)
+    assert max(map(len, shown.splitlines())) <= 80
     assert [failed["id"]] == [run["id"] for run in runs(diagnose, env, "--failed")]
     assert [failed["id"]] == [run["id"] for run in runs(diagnose, env, "--limit", "1")]
     assert [worked["id"]] == [run["id"] for run in runs(diagnose, env, server.url)]
@@ -284,6 +299,18 @@ def test_a_failed_run_is_compared_with_the_last_one_that_worked(
     assert "the last run that worked" in done.stderr
     assert ["passed", "failed"] == [document[side]["status"] for side in ("before", "after")]
     assert ["verdict", "verdict", "steps"] == [change["group"] for change in document["differences"]]
+
+
+def test_a_name_with_a_slash_is_a_name_and_no_file(
+    diagnose: Run, env: dict[str, str], tmp_path: Path
+) -> None:
+    config = tmp_path / "connectors.json"
+    config.write_text(json.dumps({"connectors": [{"name": "io.github.example/server", "url": CLOSED}]}))
+    for _ in range(2):
+        diagnose("io.github.example/server", "--config", str(config), "--keep", env=env)
+    done = diagnose("diff", "io.github.example/server", env=env)
+
+    assert 0 == done.returncode
 
 
 def test_one_run_has_nothing_to_be_compared_with(diagnose: Run, env: dict[str, str]) -> None:

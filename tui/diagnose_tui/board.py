@@ -102,6 +102,11 @@ class Board:
                 )
         return session
 
+    @property
+    def alive(self) -> bool:
+        """Whether runs can go."""
+        return self._walks.alive
+
     def close(self) -> None:
         """End every run and every scenario; blocks for some seconds at most."""
         self._walks.close(_CLOSING)

@@ -109,6 +109,11 @@ class Walks:
         elif task is not None:
             task.cancel()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread of the runs is there."""
+        return self._thread.is_alive()
+
     def close(self, within: float) -> None:
         """End every run and the thread; blocks ``within`` seconds at most. No process stays behind."""
         with suppress(TimeoutError):

@@ -113,7 +113,7 @@ class ArgumentsScreen(Sheet["Mapping[str, Any] | None"]):
         if event.button.id == "use":
             self.action_use()
         else:
-            self.run_action("turn")
+            self.run_worker(self.run_action("turn"))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.focus_next()

@@ -18,12 +18,14 @@ from diagnose_tui.board import Board
 from diagnose_tui.entries import Entry
 from diagnose_tui.glyphs import Glyphs
 from diagnose_tui.keys import ACTIONS
-from diagnose_tui.screens.deeds import Deeds
+from diagnose_tui.panes.history import HistoryPane
+from diagnose_tui.screens.taking import Taking
 from diagnose_tui.session import Session
 from diagnose_tui.view import View
 from diagnose_tui.walks import Told
 from diagnose_tui.widgets.connectors import Connectors
 from diagnose_tui.widgets.detail import Detail
+from diagnose_tui.widgets.run_list import RunList
 from diagnose_tui.widgets.step_list import StepList
 from diagnose_tui.widgets.strips import Headline, KeyBar, Tabs
 
@@ -41,8 +43,8 @@ _WIDE = 100
 
 _NONE = (
     "No connector was found in the files of clients on this machine. n types a URL or the command of a local"
-    " server; diagnose tui --config FILE reads a file; diagnose list says which files are looked at. The demos"
-    " above need no network: Enter runs one."
+    " server; diagnose tui --config FILE reads a file; diagnose list says which files are looked at. The"
+    " demos above need no network: Enter runs one."
 )
 
 _WORDS = {
@@ -65,7 +67,7 @@ class Heard(Message):
         self.told = told
 
 
-class MainScreen(Deeds):
+class MainScreen(Taking):
     """One screen for everything that one needs to see at once."""
 
     HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (_WIDE, "-wide")]  # noqa: RUF012
@@ -147,7 +149,10 @@ class MainScreen(Deeds):
         view, session = self.view(), self.session
         self._draw_steps(view, session)
         self._draw_head(view, session)
-        self.query_one(Detail).show(view)
+        detail = self.query_one(Detail)
+        detail.show(view)
+        if session is not None and isinstance(detail.pane, HistoryPane):
+            detail.pane.show_runs(self.board.kept.rows(session.key))
         self.query_one(KeyBar).refresh()
 
     def _draw_steps(self, view: View, session: Session | None) -> None:
@@ -215,6 +220,12 @@ class MainScreen(Deeds):
     def on_tabs_chosen(self, message: Tabs.Chosen) -> None:
         self.action_tab(message.place)
 
+    async def on_run_list_opened(self, message: RunList.Opened) -> None:
+        await self.open_kept(message.run_id)
+
+    async def on_run_list_pair(self, message: RunList.Pair) -> None:
+        await self.compare_kept(message.before, message.after)
+
     def on_resize(self, event: events.Resize) -> None:
         self.query_one(KeyBar).set_class(event.size.height >= _SHORT, "tall")
         self.call_after_refresh(self.redraw)
@@ -248,11 +259,6 @@ class MainScreen(Deeds):
     def learn(self, classes: dict[int, type[Pane]]) -> None:
         """Take the classes of the panes, imported off the event loop."""
         self.query_one(Detail).learn(classes)
-
-    def connectors(self) -> list[tuple[str, str, str]]:
-        """The rows for the palette: key, name and whose file, as this screen may show them."""
-        rows = [(key, one.entry) for key, one in self.board.sessions.items()]
-        return [(key, self.mask_text(entry.name), entry.client) for key, entry in rows]
 
     def go_to(self, key: str) -> None:
         """Put the cursor on a connector and show its run."""

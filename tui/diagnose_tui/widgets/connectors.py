@@ -37,7 +37,7 @@ class Connectors(Vertical):
     Connectors #said { height: auto; padding: 0 1; color: $text-muted; display: none; }
     Connectors #filter { height: 1; border: none; padding: 0 1; display: none; }
     Connectors #filter.open { display: block; }
-    Connectors OptionList { height: auto; max-height: 1fr; border: none; padding: 0; background: transparent; }
+    Connectors OptionList { height: auto; max-height: 1fr; border: none; padding: 0; }
     Connectors OptionList:focus { border: none; }
     """
 
@@ -107,6 +107,11 @@ class Connectors(Vertical):
             self.rows.highlighted = self._shown.index(selected or "")
         elif self._shown:
             self.rows.highlighted = 0
+
+    def on_resize(self) -> None:
+        """Draw the rows for the width that there is now."""
+        self._drawn = {}
+        self.show(self._sessions, self._under_cursor(), self._mask)
 
     def select(self, key: str) -> None:
         """Put the cursor on ``key``."""
