@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from diagnose.catalogue import codes
+from diagnose.catalogue import codes, page
 from diagnose.display import display
 from diagnose.records import record
 from diagnose_tui.keys import ACTIONS, Action, key_shown
@@ -120,9 +120,7 @@ class Commands(Provider):
         self.app.theme = name
 
     def _explained(self, code: str) -> _Command:
-        return _Command(
-            text=f"Explain {code}", help="Its page of the catalogue", act=partial(self._explain, code)
-        )
+        return _Command(text=f"Explain {code}", help=page(code).name, act=partial(self._explain, code))
 
     async def _explain(self, code: str) -> None:
         from diagnose_tui.screens.explain import ExplainScreen
