@@ -1,4 +1,4 @@
-"""Changing and acting in the whole app: what is typed is what the next run sends, seen by the server itself."""
+"""Changing and acting in the whole app: what is typed is what the next run sends, as the server sees it."""
 
 from __future__ import annotations
 
