@@ -234,6 +234,7 @@ def test_every_tool_that_a_finding_counts_is_marked_not_only_those_it_names(lab:
 
     async def marked(pilot: Pilot[Any], pane: ToolsPane) -> str:
         await until(pilot, lambda: "10 with problems" in shown(pilot.app))
+        assert "Fix        " in pane.text
         await pilot.press("end", "up", "up")
         return pane.text
 
