@@ -37,6 +37,7 @@ def played(
             **os.environ,
             "HOME": str(state),
             "DIAGNOSE_STATE_DIR": str(state / "state"),
+            "DIAGNOSE_HISTORY": "on",
             **(environ or {}),
         }
         own.pop("NO_COLOR", None)

@@ -83,6 +83,7 @@ REFUSED: list[tuple[str, list[str], str]] = [
     ("CFG012", [URL, "--tool", "x", "--args", '{"a": NaN}'], "NaN"),
     ("CFG012", [URL, "--tool", "x", "--args", "[" * 100_000], "nested too deeply"),
     ("CFG013", [URL, "--report", "json=/no/such/directory/x"], "mkdir -p"),
+    ("CFG013", [URL, "--report", "json=" + "x" * 300], "another place"),
     ("CFG013", [URL, "--report", f"json={Path(__file__).parent}"], "is a directory"),
     ("CFG014", ["explain", "CFG999"], "there is no finding"),
     ("CFG014", ["explain", "config.invalid-urll"], "CFG001"),

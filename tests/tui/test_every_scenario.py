@@ -38,7 +38,9 @@ def test_a_sample_of_the_lab_is_shown_whole(state: dict[str, str]) -> None:
 
 @pytest.mark.matrix
 @pytest.mark.parametrize(
-    "chunk", [ALL[first : first + CHUNK] for first in range(0, len(ALL), CHUNK)], ids=lambda made: made[0].name
+    "chunk",
+    [ALL[first : first + CHUNK] for first in range(0, len(ALL), CHUNK)],
+    ids=lambda made: made[0].name,
 )
 def test_every_scenario_is_shown_whole(chunk: Sequence[Scenario], state: dict[str, str]) -> None:
     with environment(state):

@@ -48,12 +48,16 @@ _PROXY_WORDS: Mapping[str, str | None] = {"environment": None, "direct": ""}
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """A name and what was typed as its value; ``old`` is the value it had, shown as ``shown``."""
+    """A name and what was typed as its value; ``old`` is the value it had, shown as ``shown``.
+
+    ``left``: that value stayed with its origin, and nothing typed means nothing sent.
+    """
 
     name: str
     typed: str = field(default="", repr=False)
     old: Secret | None = None
     shown: str = ""
+    left: bool = False
 
     @property
     def unchanged(self) -> bool:
@@ -310,7 +314,7 @@ def _pairs(
 ) -> dict[str, Secret]:
     found: dict[str, Secret] = {}
     for number, pair in enumerate(draft.pairs):
-        if not pair.name.strip() and (pair.unchanged or not pair.typed):
+        if (pair.left or not pair.name.strip()) and (pair.unchanged or not pair.typed):
             continue
         with refusals.beside(f"pair{number}"):
             name = pair.name.strip()

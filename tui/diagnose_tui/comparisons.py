@@ -19,12 +19,10 @@ _STATUSES = {"passed": "passed", "warned": "passed with warnings", "failed": "FA
 
 def comparison_rows(comparison: Comparison) -> list[Row]:
     """Everything that differs, or that nothing does; what could not be compared comes last."""
-    rows = [*_side("Before", comparison.before), *_side("After", comparison.after), Row("")]
     count = len(comparison.differences)
-    told = (
-        f"{count} difference{'' if count == 1 else 's'}." if count else "No difference in what both runs saw."
-    )
-    rows.append(Row(told, "strong"))
+    said = f"{count} difference{'' if count == 1 else 's'}."
+    rows = [Row(said if count else "No difference in what both runs saw.", "strong")]
+    rows += [*_side("Before", comparison.before), *_side("After", comparison.after)]
     for group, changes in groupby(comparison.differences, key=lambda change: change.group):
         rows += [Row(""), Row(display(group.capitalize()), "title")]
         notes: dict[str, None] = {}

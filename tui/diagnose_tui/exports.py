@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from diagnose.display import display
 from diagnose.errors import UsageError
-from diagnose.model import Finding, Report
+from diagnose.model import Report
 from diagnose.records import record
 from diagnose_tui.view import View
 
@@ -53,7 +56,7 @@ class Export:
     ending: str
 
 
-@record
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What somebody chose to write; ``replace``: over the file that is there."""
 
@@ -62,11 +65,12 @@ class Wanted:
     replace: bool = False
 
 
-def _of_finding(member: str) -> Callable[[View], str]:
+def _of_pane(module: str, name: str) -> Callable[[View], str]:
+    """What a pane makes of a view; the pane is imported when somebody copies."""
+
     def made(view: View) -> str:
-        finding: Finding | None = view.finding
-        text = getattr(finding, member) if finding is not None else None
-        return str(display(text or "", layout=True))
+        text: str = getattr(import_module(f"diagnose_tui.panes.{module}"), name)(view)
+        return text
 
     return made
 
@@ -75,13 +79,13 @@ def _of_report(format: str) -> Callable[[View], str]:
     return lambda view: export_text(view.report, format) if view.report is not None else ""
 
 
-_NO_FINDING = "the selected step has no finding"
+_NO_FINDING = "no step has a finding"
 _NO_REPORT = "needs a finished run"
 
 COPIES: tuple[Copy, ...] = (
-    Copy(key="f", title="Fix", make=_of_finding("fix"), lacks=_NO_FINDING),
-    Copy(key="w", title="Text to forward", make=_of_finding("forward"), lacks="nobody else has to act here"),
-    Copy(key="u", title="curl line", make=_of_finding("reproduce"), lacks="no request shows this"),
+    Copy(key="f", title="Fix", make=_of_pane("fix", "fix_text"), lacks=_NO_FINDING),
+    Copy(key="w", title="Text to forward", make=_of_pane("fix", "forward_text"), lacks=_NO_FINDING),
+    Copy(key="u", title="curl line", make=_of_pane("curl", "curl_text"), lacks="nothing was sent"),
     Copy(key="j", title="JSON report", make=_of_report("json"), lacks=_NO_REPORT),
     Copy(key="m", title="Markdown report", make=_of_report("markdown"), lacks=_NO_REPORT),
     Copy(key="t", title="Text report", make=_of_report("text"), lacks=_NO_REPORT),
@@ -150,14 +154,13 @@ def trouble_with(wanted: Wanted) -> str | None:
     from diagnose.cli_delivery import check_writable
 
     path = _expanded(wanted.path)
+    if "\0" in str(path):
+        return f"{str(path)!r} is no name of a file: type another one"
     try:
         check_writable(path)
-        there = path.exists()
     except UsageError as problem:
         return f"{problem.what}: {problem.hint}"
-    except (OSError, ValueError):
-        return f"{str(path)!r} is no name of a file here: type another one"
-    if there and not wanted.replace:
+    if os.path.lexists(path) and not wanted.replace:
         return f"{str(path)!r} exists already: ctrl+o replaces it, or type another name"
     return None
 
@@ -170,6 +173,8 @@ def write_export(path: Path, text: str, *, replace: bool = False) -> Path:
     from diagnose.cli_delivery import check_writable, write_file
 
     path = _expanded(path)
+    if "\0" in str(path):
+        raise UsageError("CFG013", f"{str(path)!r} is no name of a file", hint="type another one")
     try:
         check_writable(path)
         if not replace:
@@ -177,10 +182,6 @@ def write_export(path: Path, text: str, *, replace: bool = False) -> Path:
         write_file(path, text)
     except UsageError as problem:
         raise UsageError(problem.code, problem.what, hint=problem.hint) from problem
-    except ValueError as problem:  # a NUL
-        raise UsageError(
-            "CFG013", f"{str(path)!r} is no name of a file", hint="type another one"
-        ) from problem
     return path.absolute()
 
 

@@ -13,6 +13,7 @@ from textual.content import Content
 from diagnose.curl_line import curl_line
 from diagnose.display import display
 from diagnose.model import Exchange
+from diagnose.step import TITLES
 from diagnose_tui.flow import Block
 from diagnose_tui.panes.decisive import decisive
 from diagnose_tui.panes.flow_pane import FlowPane
@@ -81,8 +82,9 @@ def _lines(view: View) -> Iterator[tuple[str, str]]:
 
 def _title(exchange: Exchange) -> str:
     answered = (exchange.response or {}).get("status")
-    said = f": HTTP {answered}" if answered is not None else ""
-    return f"Exchange {exchange.id} ({exchange.step}), {exchange.request.get('method', '')}{said}"
+    said = f", HTTP {answered}" if answered is not None else ""
+    number, title = TITLES.get(exchange.step, ("", exchange.step))
+    return f"Exchange {exchange.id}, step {number} {title}: {exchange.request.get('method', '')}{said}"
 
 
 def _line(exchange: Exchange, view: View) -> str:

@@ -48,7 +48,7 @@ class HistoryPane(Pane):
 
     def show_runs(self, runs: Sequence[Entry]) -> None:
         """Show ``runs``, newest first; cheap where they are those that are shown."""
-        if runs == self._runs:
+        if [run.id for run in runs] == [run.id for run in self._runs]:
             return
         self._runs = runs
         if self.is_mounted:

@@ -122,8 +122,8 @@ class ToolsPane(Pane):
         self.app.call_from_thread(self._judged, listed, judged)
 
     def _judged(self, listed: ToolList, judged: ToolList) -> None:
-        at = self._chosen()
-        if self._listed is listed:
+        if self._listed is listed and self.is_attached:
+            at = self._chosen()
             self._listed = judged
             self._filter(judged.names[at] if at is not None else None)
 
@@ -226,7 +226,8 @@ class ToolsPane(Pane):
 
 
 def _unchanged(left: tuple[object, ...], right: tuple[object, ...]) -> bool:
-    return len(left) == len(right) and left[0] is right[0] and left[1:] == right[1:]
+    # The tools themselves are compared last: a list of thousands is, as a rule, the very same list.
+    return len(left) == len(right) and left[1:] == right[1:] and (left[0] is right[0] or left[0] == right[0])
 
 
 def _holds(listed: ToolList, at: int, word: str) -> bool:

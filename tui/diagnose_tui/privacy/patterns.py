@@ -14,9 +14,11 @@ __all__ = [
     "DOCUMENTATION_HOSTS",
     "ORDINARY_WORDS",
     "PLACEHOLDER",
+    "SHORT",
     "WELL_KNOWN_PATH",
     "Known",
     "compiled",
+    "telling",
 ]
 
 DOCUMENTATION_HOSTS = frozenset(
@@ -60,8 +62,8 @@ _ORDINARY = """
     server servers session sse staging stdio step tcp test tests text the time tls token tokens tool
     tools uv uvx warned web with
 """
-ORDINARY_WORDS = frozenset(_ORDINARY.split())
-"""Names that are words of every report: masked where they stand as a name, left alone in sentences."""
+ORDINARY_WORDS = frozenset(_ORDINARY.split()) | {"built-in lab"}
+"""Names that are words of every report or of the app: masked where they stand as names, not in sentences."""
 
 # Last labels that make a dotted word a host's name; without them the name of every file were one.
 _LAST_LABELS = (
@@ -89,6 +91,9 @@ _GENERIC = rf"""
    (?![\w]|\.\d) )
 """
 _DOTTED = rf"|(?P<host> {_START} (?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+ (?:{_LAST_LABELS}) {_END} )"
+
+SHORT = 36
+"""The length of a UUID: what is shorter is told by a mark in it, or by a known word."""
 
 DISTINGUISHED_NAME = re.compile(
     r"(?<!\w)(?:CN|OU|O|L|ST|DC|UID|emailAddress)=((?:\\.|[^,\\\n\"])+)",
@@ -126,6 +131,12 @@ def compiled(known: Known) -> re.Pattern[str]:
         # Case matters: Cursor is a client, and a cursor is a place in a list.
         groups.append(rf"|(?P<name> (?-i: (?<![A-Za-z0-9]) (?:{names}) (?![A-Za-z0-9]) ) )")
     return re.compile("".join(groups), re.IGNORECASE | re.VERBOSE)
+
+
+def telling(known: Known) -> re.Pattern[str]:
+    """What a text below :data:`SHORT` characters has in it if anything in it is to be masked."""
+    words = _either([*known.hosts, *known.names])
+    return re.compile(r"[.:/@\\=]" + (f"|{words}" if words else ""), re.IGNORECASE)
 
 
 def _either(texts: Iterable[str]) -> str:

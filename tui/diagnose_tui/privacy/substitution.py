@@ -12,9 +12,11 @@ from diagnose_tui.privacy.patterns import (
     CONVENTIONAL_PATHS,
     DOCUMENTATION_HOSTS,
     PLACEHOLDER,
+    SHORT,
     WELL_KNOWN_PATH,
     Known,
     compiled,
+    telling,
 )
 
 __all__ = ["Substitution"]
@@ -41,14 +43,15 @@ class Substitution:
         self._found = 0
         self._version = -1
         self._pattern = compiled(Known())
+        self._telling = telling(Known())
         self._texts: dict[str, str] = {}
         self._characters = 0
 
     def text(self, text: str) -> str:
         """``text`` with everything masked that is known or looks like it."""
-        if not text:
-            return text
         self._keep_up()
+        if len(text) < SHORT and not self._telling.search(text):
+            return text
         if (kept := self._texts.get(text)) is not None:
             return kept
         masked = self._pattern.sub(self._replaced, text)
@@ -84,12 +87,15 @@ class Substitution:
         self._version = version
         self._texts.clear()
         self._characters = 0
-        known = self._knowledge
-        self._pattern = compiled(Known(hosts=known.hosts, names=known.names, paths=known.paths))
+        knowledge = self._knowledge
+        known = Known(hosts=knowledge.hosts, names=knowledge.names, paths=knowledge.paths)
+        self._pattern, self._telling = compiled(known), telling(known)
         return True
 
     def _replaced(self, match: re.Match[str]) -> str:
-        return self._KINDS[str(match.lastgroup)](self, match.group())
+        kind, found = str(match.lastgroup), match.group()
+        special = self._SPECIAL.get(kind)
+        return self._placeholder(kind, found) if special is None else special(self, found)
 
     def _url(self, url: str) -> str:
         whole, end = _without_trailing(url)
@@ -152,22 +158,16 @@ class Substitution:
             made = self._placeholders[kind, text] = f"{kind}-{number}"
         return made
 
-    def _simply(kind: str) -> Callable[[Substitution, str], str]:  # type: ignore[misc]
-        return lambda self, text: self._placeholder(kind, text)
-
-    _KINDS: Mapping[str, Callable[[Substitution, str], str]] = {
-        "mail": _simply("mail"),
+    _SPECIAL: Mapping[str, Callable[[Substitution, str], str]] = {
         "url": _url,
         "file": _file,
-        "digest": _simply("digest"),
-        "id": _simply("id"),
+        "path": _file,
         "dn": _subject,
         "ip": _address,
-        "path": _file,
         "known": host,
         "host": _dotted,
-        "name": _simply("name"),
     }
+    """What is more than a placeholder, by the group of the pattern."""
 
 
 def _without_trailing(text: str) -> tuple[str, str]:

@@ -72,7 +72,7 @@ class ArgumentsScreen(Sheet["Mapping[str, Any] | None"]):
     def foot(self) -> Iterable[Widget]:
         yield Static("", classes="told", markup=False)
         yield Horizontal(
-            Button(Content("Use"), id="use", compact=True),
+            Button(Content("Use"), id="use", variant="primary", compact=True),
             Button(Content("Form or JSON"), id="turn", compact=True),
             classes="buttons",
         )
@@ -113,7 +113,7 @@ class ArgumentsScreen(Sheet["Mapping[str, Any] | None"]):
         if event.button.id == "use":
             self.action_use()
         else:
-            self.run_worker(self.run_action("turn"))
+            self.run_worker(self.action_turn(), exclusive=True)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.focus_next()
@@ -176,8 +176,7 @@ def _values(form: Form) -> dict[str, Any]:
 
 
 def _field(one: FormField) -> Field:
-    need = "required, " if one.required else ""
-    return Field(one.label, _control(one), hint=f"{need}{one.wanted}. {one.description}".strip())
+    return Field(one.label, _control(one), hint=one.description)
 
 
 def _control(one: FormField) -> Widget:
@@ -187,10 +186,10 @@ def _control(one: FormField) -> Widget:
             number for number, choice in enumerate(one.choices) if json_text(choice) == json_text(one.value)
         ]
         value = str(chosen[0]) if chosen and one.value is not ABSENT else Select.NULL
-        return Select(named, prompt="left out", value=value, compact=True)
-    if one.kind in ("json", "list"):
-        return Lines(typed_text(one))
-    return Line(typed_text(one), placeholder="left out")
+        return Select(named, prompt="required" if one.required else "left out", value=value, compact=True)
+    wanted = f"{one.wanted}, required" if one.required else f"{one.wanted}; left out where empty"
+    made = Lines if one.kind in ("json", "list") else Line
+    return made(typed_text(one), placeholder=wanted)
 
 
 def _typed(field: Field) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -49,7 +49,11 @@ class CompareScreen(Sheet[None]):
         from diagnose_tui.comparisons import comparison_rows
 
         rows = comparison_rows(compare(before, after))
-        self.app.call_from_thread(self.query_one(Document).show, rows)
+        self.app.call_from_thread(self._compared, rows)
+
+    def _compared(self, rows: Sequence[Row]) -> None:
+        if self.is_current:  # somebody may have left meanwhile
+            self.query_one(Document).show(rows)
 
     def action_copy(self) -> None:
         self.app.copy_to_clipboard(self.query_one(Document).text)

@@ -98,11 +98,15 @@ class ExportScreen(Sheet[Wanted | None]):
         """See whether the file is there, in a thread: a folder may lie on a network."""
         from diagnose_tui.exports import trouble_with
 
-        trouble = trouble_with(wanted)
+        self.app.call_from_thread(self._seen, wanted, trouble_with(wanted))
+
+    def _seen(self, wanted: Wanted, trouble: str | None) -> None:
+        if not self.is_current:  # somebody left meanwhile
+            return
         if trouble is None:
-            self.app.call_from_thread(self.dismiss, wanted)
+            self.dismiss(wanted)
         else:
-            self.app.call_from_thread(self._say, trouble)
+            self._say(trouble)
 
     def _say(self, sentence: str) -> None:
         self.query_one("#export-trouble", Static).update(line(sentence))

@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from diagnose.display import display
 from diagnose.errors import UsageError
 from diagnose.model import Report
 from diagnose_tui.glyphs import UNICODE, Glyphs
@@ -77,7 +76,11 @@ class HistoryScreen(Sheet[Report | None]):
         except UsageError as problem:
             self.app.call_from_thread(self._say, str(problem))
             return
-        self.app.call_from_thread(then, reports)
+        self.app.call_from_thread(self._go_on, then, reports)
+
+    def _go_on(self, then: Callable[[Sequence[Report]], object], reports: Sequence[Report]) -> None:
+        if self.is_current:  # somebody may have left meanwhile
+            then(reports)
 
     def _compare(self, reports: Sequence[Report]) -> None:
         from diagnose_tui.screens.compare import CompareScreen
@@ -86,7 +89,8 @@ class HistoryScreen(Sheet[Report | None]):
         self.app.push_screen(CompareScreen(before, after, self._glyphs))
 
     def _say(self, sentence: str) -> None:
-        self.query_one("#history-trouble", Static).update(line(display(sentence)))
+        if self.is_current:
+            self.query_one("#history-trouble", Static).update(line(sentence))
 
     def action_leave(self) -> None:
         self.dismiss(None)

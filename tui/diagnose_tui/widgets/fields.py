@@ -23,6 +23,8 @@ def refusal(problem: UsageError) -> str:
 class Line(Input):
     """One line of text. A control or invisible character is written out, as it would be anywhere else."""
 
+    DEFAULT_CSS = "Line.-textual-compact { background: $panel; }"
+
     def __init__(
         self,
         value: str = "",
@@ -51,14 +53,14 @@ class Lines(TextArea):
     """Several lines of text, as harmless as one."""
 
     DEFAULT_CSS = """
-    Lines { height: auto; min-height: 3; max-height: 12; padding: 0; }
+    Lines.-textual-compact { height: auto; min-height: 3; max-height: 12; padding: 0; background: $panel; }
     """
 
-    def __init__(self, text: str = "", *, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(self, text: str = "", *, placeholder: str = "", id: str | None = None) -> None:
         super().__init__(
             display(text, layout=True),
+            placeholder=line(placeholder),
             id=id,
-            classes=classes,
             compact=True,
             soft_wrap=True,
             tab_behavior="focus",
