@@ -6,6 +6,7 @@ python frames_app.py FILE all|tools URL...
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 import time
@@ -78,4 +79,5 @@ def main(file: str, what: str, urls: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(50_000, 20, 20)  # as the command has it
     main(sys.argv[1], sys.argv[2], sys.argv[3:])

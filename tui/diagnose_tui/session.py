@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from diagnose.connector import Connector
 from diagnose.events import RunFinished, RunStarted, StepFinished, StepStarted
-from diagnose.model import Exchange, Finding, Problem, Report, StepResult
-from diagnose.observed import offered_tools
-from diagnose.pipeline import Run
 from diagnose.step import TITLES
 from diagnose_tui.entries import Edited, Entry
 from diagnose_tui.glyphs import UNICODE, Glyphs
 from diagnose_tui.view import View
 from diagnose_tui.walks import Began, Listed, Refused, Seen, Stopped, Told
+
+if TYPE_CHECKING:
+    from diagnose.connector import Connector
+    from diagnose.model import Exchange, Finding, Problem, Report, StepResult
+    from diagnose.pipeline import Run
 
 __all__ = ["ORDER", "Session", "Status"]
 
@@ -148,6 +149,8 @@ class Session:
         self.status = report.verdict.status
         self.running = None
         if not self.tools:
+            from diagnose.observed import offered_tools
+
             self.tools = offered_tools(report)
         self._rest()
 

@@ -10,7 +10,6 @@ from textual.app import App
 from textual.screen import Screen
 
 from diagnose.events import RunFinished
-from diagnose.model import Report
 from diagnose_tui.board import Board
 from diagnose_tui.glyphs import Glyphs
 from diagnose_tui.keys import BY_ID, key_shown
@@ -23,6 +22,7 @@ from diagnose_tui.widgets.detail import Detail
 from diagnose_tui.widgets.step_list import StepList
 
 if TYPE_CHECKING:
+    from diagnose.model import Report
     from diagnose_tui.privacy import Mask
 
 __all__ = ["Deeds"]

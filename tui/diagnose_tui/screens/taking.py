@@ -6,12 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from diagnose.errors import UsageError
-from diagnose.model import Report
 from diagnose.wire.threads import in_daemon_thread
 from diagnose_tui.screens.changing import Changing
 from diagnose_tui.widgets.detail import Detail
 
 if TYPE_CHECKING:
+    from diagnose.model import Report
     from diagnose_tui.exports import Wanted
 
 __all__ = ["Taking"]
