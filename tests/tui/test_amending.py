@@ -20,7 +20,7 @@ from diagnose_tui.amending import (
     shown_vector,
 )
 from diagnose_tui.entries import Edited
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diagnose.connector import (
@@ -335,6 +335,7 @@ def test_a_process_that_cannot_be_started_so_is_refused(
     assert expected == refused(process(), **changes)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30), st.text(max_size=30), st.text(max_size=30))
 def test_any_text_makes_a_connector_or_a_refusal(one: str, two: str, three: str) -> None:
     changes: dict[str, Any] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from app_panes import report_of
+from app_panes import looked_at, report_of
 from app_screens import UNANSWERED, Stage, played, shown, until
 from diagnose_lab import Lab
 from diagnose_tui.exports import (
@@ -21,6 +21,7 @@ from diagnose_tui.exports import (
     trouble_with,
     write_export,
 )
+from diagnose_tui.panes.cause import CausePane
 from diagnose_tui.screens.copying import WRITE_A_FILE, CopyScreen
 from diagnose_tui.screens.exporting import ExportScreen
 from diagnose_tui.view import View, view_of
@@ -118,6 +119,15 @@ def test_a_file_can_be_asked_for_instead(healthy: Report) -> None:
 def test_the_toast_says_how_much_and_what_to_do_if_nothing_arrived() -> None:
     assert "copied 3 characters; if your terminal takes no OSC 52: x writes a file" == copied("abc")
     assert copied("\ud800" * TERMINALS_TAKE).startswith("224 KB are more than most terminals take (74 KB)")
+
+
+def test_a_pane_of_paragraphs_can_be_copied_as_it_is_shown(expired: Report) -> None:
+    async def text(pilot: Pilot[Any], pane: CausePane) -> str:
+        return pane.text
+
+    lines = looked_at(CausePane(), view_of(expired), text, (120, 36)).split("\n")
+    assert expired.step("tls").findings[0].summary == lines[0]
+    assert any(line.endswith(expired.step("tls").findings[0].reproduce or "-") for line in lines)
 
 
 def test_no_character_of_a_copied_text_acts(expired: Report) -> None:

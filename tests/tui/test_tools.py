@@ -141,6 +141,18 @@ def test_five_thousand_tools_are_drawn_only_where_they_are_seen() -> None:
     assert len(drawn) < 100
 
 
+def test_beside_the_tool_the_list_takes_the_whole_height() -> None:
+    async def heights(pilot: Pilot[Any], pane: ToolsPane) -> tuple[int, int]:
+        narrow = pane.query_one(Rows).size.height
+        await pilot.resize_terminal(120, 36)
+        await pilot.pause()
+        return narrow, pane.query_one(Rows).size.height
+
+    narrow, wide = looked_at(ToolsPane(), _many(5000), heights, (80, 36))
+    assert 13 == narrow
+    assert 35 == wide
+
+
 def test_the_cursor_stays_on_its_tool_while_the_run_goes_on(pages: Report) -> None:
     view = replace(_many(40), steps=pages.steps[:9])
 
@@ -222,6 +234,7 @@ def test_every_tool_that_a_finding_counts_is_marked_not_only_those_it_names(lab:
 
     async def marked(pilot: Pilot[Any], pane: ToolsPane) -> str:
         await until(pilot, lambda: "10 with problems" in shown(pilot.app))
+        assert "Fix        " in pane.text
         await pilot.press("end", "up", "up")
         return pane.text
 

@@ -194,17 +194,15 @@ def rejudged(listed: ToolList, view: View) -> ToolList:
         for at, (tool, page) in enumerate(zip(listed.tools, pages, strict=True))
     ]
     places = {id(entry): at for at, entry in enumerate(entries)}
-    flaws = {
-        at: [flaw for flaw in known if flaw.finding.code not in findings]
-        for at, known in listed.flaws.items()
-    }
+    flaws = {at: list(known) for at, known in listed.flaws.items()}
     for flaw in judge_entries(entries, profile):
-        finding = findings.get(flaw.code)
-        if finding is not None:
+        finding, known = findings.get(flaw.code), flaws.setdefault(places[id(flaw.entry)], [])
+        told = {(one.finding.code, one.evidence.where) for one in known}
+        if finding is not None and (flaw.code, flaw.pointer) not in told:
             evidence = Evidence(
                 label="tool", expected=flaw.expected, observed=flaw.observed, where=flaw.pointer
             )
-            flaws.setdefault(places[id(flaw.entry)], []).append(Flawed(finding=finding, evidence=evidence))
+            known.append(Flawed(finding=finding, evidence=evidence))
     return replace(listed, flaws={at: found for at, found in flaws.items() if found})
 
 

@@ -50,7 +50,7 @@ class ToolsPane(Pane):
     ToolsPane.-finding #tools-find { display: block; }
     ToolsPane #tools-text { height: 1fr; margin-top: 1; }
     ToolsPane.-wide { layout: horizontal; }
-    ToolsPane.-wide #tools-list { height: 1fr !important; width: 40%; max-width: 60; margin-right: 2; }
+    ToolsPane.-wide #tools-list { width: 40%; max-width: 60; margin-right: 2; }
     ToolsPane.-wide #tools-text { margin-top: 0; }
     """
 
@@ -94,9 +94,13 @@ class ToolsPane(Pane):
         self._fit()
 
     def _fit(self) -> None:
-        """Above the tool, the list takes no more than it needs, and two fifths at most."""
+        """Above the tool, the list takes no more than it needs, and two fifths at most; beside it, all."""
+        styles = self.query_one("#tools-list").styles
+        if self.has_class("-wide"):
+            styles.height = "1fr"
+            return
         needed = len(self._matching) + 1 + self.has_class("-finding")
-        self.query_one("#tools-list").styles.height = max(min(needed, self.size.height * 2 // 5), 3)
+        styles.height = max(min(needed, self.size.height * 2 // 5), 3)
 
     @property
     def text(self) -> str:

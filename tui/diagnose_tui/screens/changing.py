@@ -39,7 +39,8 @@ class Changing(Deeds):
         if session is None:
             return
         connector, options = self.board.wanted(session)
-        edited = await self.asks(EditScreen(connector, options, session.tools))
+        environ = session.entry.environ or self.board.environ
+        edited = await self.asks(EditScreen(connector, options, session.tools, environ))
         if edited is None:
             return
         chosen = edited.options.tool

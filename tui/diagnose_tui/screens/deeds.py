@@ -254,13 +254,13 @@ class Deeds(Screen[int]):
     def _logged_in(self, session: Session, report: Report) -> None:
         """After a login that worked, the whole run, with the login that is now stored."""
         from diagnose_tui.entries import Edited
+        from diagnose_tui.person import after_login
 
         session.logs_in = False
-        run = session.run
-        if run is None or report.step("token_validity").status not in ("passed", "warned"):
+        if report.step("token_validity").status not in ("passed", "warned"):
             return
-        _, options = self.board.wanted(session)
-        session.edited = Edited(connector=run.ctx.connector, options=options)
+        connector, options = self.board.wanted(session)
+        session.edited = Edited(connector=after_login(connector), options=options)
         self.say("logged in; the whole run follows")
         self.board.run(session)
 

@@ -107,7 +107,9 @@ class EditScreen(Sheet[Edited | None]):
         return {
             "sample": Field("Call", choice(_SAMPLES, options.sample)),
             "tool": Field("Tool", Line(options.tool or "", placeholder=placeholder), pick),
-            "arguments": Field("Arguments", Lines(arguments, placeholder='{"query": "tea"}')),
+            "arguments": Field(
+                "Arguments", Lines(arguments, placeholder="one JSON object; none where empty")
+            ),
         }
 
     def _limit_fields(self) -> dict[str, Field]:
