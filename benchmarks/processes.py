@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["DIAGNOSE", "HERE", "Cost", "cost_of", "sdk_server"]
+__all__ = ["DIAGNOSE", "HERE", "Cost", "cost_of", "installed", "sdk_server"]
 
 HERE = Path(__file__).parent
 DIAGNOSE = (str(Path(sys.executable).with_name("diagnose")),)
@@ -37,7 +37,7 @@ def cost_of(command: Sequence[str], environ: Mapping[str, str] | None = None) ->
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**_installed(), **(environ or {})},
+        env={**installed(), **(environ or {})},
         text=True,
         encoding="utf-8",
     )
@@ -62,7 +62,8 @@ def cost_of(command: Sequence[str], environ: Mapping[str, str] | None = None) ->
     )
 
 
-def _installed() -> dict[str, str]:
+def installed() -> dict[str, str]:
+    """The environment of what is measured."""
     # An installed program has its bytecode; development settings that withhold it would be measured instead.
     settings = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONDEVMODE", "PYTHONWARNINGS")
     return {name: value for name, value in os.environ.items() if name not in settings}

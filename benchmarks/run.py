@@ -22,12 +22,14 @@ GROUPS = {
     "memory": "memory",
     "imports": "imports",
     "cycles": "cycles",
+    "paint": "app_paint",
+    "frames": "app_frames",
 }
 
 
 def machine() -> dict[str, str]:
     """What a reader needs to place the figures; no host name and no path."""
-    packages = ("connector-diagnose", "mcp", "httpx2", "pydantic")
+    packages = ("connector-diagnose", "mcp", "httpx2", "pydantic", "textual")
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",

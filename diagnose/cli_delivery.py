@@ -103,6 +103,14 @@ def _abandon_stdout() -> None:
 
 def check_writable(path: Path) -> None:
     """See before the run whether a report can be put there. Raises UsageError CFG013."""
+    try:
+        _look(path)
+    except OSError as problem:  # a name that is too long, a loop of links
+        what = f"cannot be looked at ({problem.strerror})"
+        raise _unwritable(path, what, "name another place") from problem
+
+
+def _look(path: Path) -> None:
     if path.is_dir():
         raise _unwritable(path, "is a directory", "name a file in it")
     folder = path.parent

@@ -60,10 +60,8 @@ def diff(before: str, after: str | None, as_json: bool, color: str) -> int:
 
 def _last_two(word: str) -> tuple[Report, Report]:
     """The two runs that one word means, and a line on stderr that says which. Raises UsageError."""
-    from diagnose.cli_stored import kept_history, names_file
+    from diagnose.cli_stored import kept_history
 
-    if names_file(word):
-        raise refuse("there is one report", "name a second one, or a connector that diagnose history lists")
     with kept_history() as history:
         last = _last(history, word)
         report = history.report(last.id)
@@ -82,12 +80,14 @@ def _last_two(word: str) -> tuple[Report, Report]:
 
 def _last(history: History, word: str) -> Entry:
     """The newest run of the connector ``word``, or the run with that id."""
-    from diagnose.cli_stored import runs_of, unknown
+    from diagnose.cli_stored import names_file, runs_of, unknown
     from diagnose.errors import UsageError
 
     found = runs_of(history, word, limit=1)
-    if found:
+    if found:  # a name may look like a path: those of the registry have a slash
         return found[0]
+    if names_file(word):
+        raise refuse("there is one report", "name a second one, or a connector that diagnose history lists")
     try:
         return history.find(word)
     except UsageError:

@@ -23,7 +23,7 @@ __all__ = ["history"]
 _SCHEMA_VERSION = "1.0"
 _STATUSES = {"passed": "passed", "warned": "warned", "failed": "failed", "error": "failed"}
 _WORDS = {"passed": "passed", "warned": "warned", "failed": "FAILED", "error": "no verdict"}
-_AGES = ((86_400.0, "day"), (3600.0, "hour"), (60.0, "minute"))
+_AGES = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
 
 @click.command()
@@ -109,19 +109,19 @@ def _row(entry: Entry, now: datetime, paint: Paint) -> str:
     from diagnose.report.wording import line
     from diagnose.step import TITLES
 
-    when = entry.started_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    when = entry.started_at.astimezone().strftime("%Y-%m-%d %H:%M")
     ago = _ago((now - entry.started_at).total_seconds())
     status = paint.status(_STATUSES.get(entry.status, "failed"), f"{_WORDS.get(entry.status, '?'):<10}")
-    took = f"{entry.duration_ms / 1000:6.2f} s"
-    title = TITLES[entry.step][1] if entry.step is not None and entry.step in TITLES else ""
-    place = " at ".join(part for part in (line(entry.code or ""), title) if part)
-    return f"  {entry.short_id}  {when}  {ago:<15}{status} {took}  {place}".rstrip()
+    took = f"{entry.duration_ms / 1000:5.1f} s"
+    step = f"step {TITLES[entry.step][0]}" if entry.step is not None and entry.step in TITLES else ""
+    place = ", ".join(part for part in (step, line(entry.code or "")) if part)
+    return f"  {line(entry.short_id)}  {when}  {ago:<12}{status} {took}  {place}".rstrip()
 
 
 def _ago(seconds: float) -> str:
     for length, word in _AGES:
         if seconds >= length:
-            return f"{_counted(int(seconds // length), word)} ago"
+            return f"{int(seconds // length)} {word} ago"
     return "just now" if seconds >= 0 else "in the future"
 
 

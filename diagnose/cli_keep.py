@@ -21,20 +21,20 @@ def keep_run(report: Report, *, asked: bool | None) -> None:
     directory would be a surprise, and the machine is often gone a minute later.
     """
     somebody_looks = is_terminal(sys.stdout) or is_terminal(sys.stderr)
-    if asked is False or (asked is None and (not somebody_looks or os.environ.get("CI"))):
+    built = os.environ.get("CI", "").lower() not in ("", "0", "false")
+    if asked is False or (asked is None and (not somebody_looks or built)):
         return
     from diagnose.errors import UsageError
     from diagnose.history import open_history
-    from diagnose.history.runs import without_code
 
     try:
         with open_history(os.environ) as history:
             history.add(report)
             if history.fault is not None:
-                say(f"the run is not kept: {without_code(history.fault)}")
+                say(f"the run is not kept: {history.fault.without_code}")
             elif history.warning is not None:
                 say(history.warning)
             elif asked and history.place is None:
                 say("the run is not kept: DIAGNOSE_HISTORY=off turns the history off")
     except UsageError as problem:
-        say(f"the run is not kept: {problem}")
+        say(f"the run is not kept: {problem.without_code}")

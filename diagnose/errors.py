@@ -40,5 +40,10 @@ class UsageError(Exception):
         self.where = where
 
     def __str__(self) -> str:
+        return f"{self.code} {self.without_code}"
+
+    @property
+    def without_code(self) -> str:
+        """The refusal as a part of another sentence."""
         place = f" ({self.where})" if self.where else ""
-        return f"{self.code} {self.what}{place}: {self.hint}"
+        return f"{self.what}{place}: {self.hint}"

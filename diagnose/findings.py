@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 import string
 import traceback
-from collections.abc import Mapping
 from typing import Any
 
 from diagnose import model
 from diagnose.catalogue import Page, page
 from diagnose.context import Context
+from diagnose.curl_line import curl_line
 from diagnose.display import display
 from diagnose.step import Evidence, Finding
 from diagnose.wire.recorder import Recorded
@@ -116,35 +116,23 @@ def _reproduce(finding: Finding, entry: Page, fill: Any, ctx: Context) -> str | 
     return None if exchange is None else curl(exchange, ctx)
 
 
-_CURL_OWN = frozenset({"host", "content-length", "connection", "accept-encoding"})
-_PLACEHOLDERS: Mapping[str, str] = {"authorization": "$DIAGNOSE_AUTHORIZATION", "cookie": "$DIAGNOSE_COOKIE"}
-
-
 def curl(exchange: Recorded, ctx: Context) -> str:
-    """One curl line that repeats an exchange, pinned to the address probed, without any secret.
-
-    A secret becomes an environment variable: ``$DIAGNOSE_AUTHORIZATION`` for the Authorization header,
-    ``$DIAGNOSE_SECRET`` for any other.
-    """
-    words = ["curl", "-sS", "-i"]
-    if exchange.method != "GET":
-        words += ["-X", exchange.method]
-    words.append(shlex.quote(ctx.redactor.text(exchange.url)))
-    network = ctx.connector.network
+    """One curl line that repeats an exchange, pinned to the address probed, without any secret."""
+    redactor, network = ctx.redactor, ctx.connector.network
+    options: list[str] = []
     if exchange.peer and exchange.url.startswith(str(ctx.origin)) and not ctx.proxies.get("effective"):
-        words += ["--resolve", f"{ctx.origin.host}:{ctx.origin.port}:{exchange.peer}"]
+        options += ["--resolve", f"{ctx.origin.host}:{ctx.origin.port}:{exchange.peer}"]
     if network.ca_bundle is not None:
-        words += ["--cacert", shlex.quote(str(network.ca_bundle))]
+        options += ["--cacert", shlex.quote(str(network.ca_bundle))]
     if ctx.proxies.get("effective"):
-        words += ["--proxy", shlex.quote(ctx.proxies["effective"])]
-    for name, value in exchange.request_headers:
-        if name.lower() in _CURL_OWN:
-            continue
-        shown = ctx.redactor.header(name, value)
-        if shown == value:
-            words += ["-H", shlex.quote(f"{name}: {value}")]
-        else:
-            words += ["-H", f'"{name}: {_PLACEHOLDERS.get(name.lower(), "$DIAGNOSE_SECRET")}"']
-    if exchange.request_body:
-        words += ["--data", shlex.quote(ctx.redactor.text(exchange.request_body.decode("utf-8", "replace")))]
-    return " ".join(words)
+        options += ["--proxy", shlex.quote(ctx.proxies["effective"])]
+    return curl_line(
+        method=exchange.method,
+        url=redactor.text(exchange.url),
+        headers=[
+            (name, value if redactor.header(name, value) == value else None)
+            for name, value in exchange.request_headers
+        ],
+        body=redactor.text(exchange.request_body.decode("utf-8", "replace")),
+        options=options,
+    )

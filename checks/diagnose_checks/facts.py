@@ -282,7 +282,8 @@ class ToolFacts(CatalogueFacts):
 
     ``_flawed`` are the indexes of tools that step 10 must not choose by itself. ``complete`` is False where
     the reading ended before the list did. ``names_beyond_model_apis`` counts names that are good MCP and
-    still outside ``^[a-zA-Z0-9_-]{1,64}$``.
+    still outside ``^[a-zA-Z0-9_-]{1,64}$``. ``definitions_sha256`` is the same for the same tools in any
+    order: a report keeps a part of a long list, and a later run must still see that one of them changed.
     """
 
     tools: int
@@ -294,6 +295,7 @@ class ToolFacts(CatalogueFacts):
     read_only: int | None = None
     with_output_schema: int | None = None
     names_beyond_model_apis: int | None = None
+    definitions_sha256: str | None = None
     prompts: int | None = None
     resources: int | None = None
     _tools: tuple[Any, ...]

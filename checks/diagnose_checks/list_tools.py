@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from diagnose.context import Context
@@ -189,9 +191,16 @@ def _facts(pages: Pages, flaws: tuple[Flaw, ...], *, offered: bool) -> ToolFacts
         read_only=sum(_hint(tool, "readOnlyHint") is True for tool in objects),
         with_output_schema=sum(isinstance(tool.get("outputSchema"), Mapping) for tool in objects),
         names_beyond_model_apis=sum(not strict_name(name) for name in names),
+        definitions_sha256=_digest(tools) if tools else None,
         _tools=tuple(tools),
         _flawed=frozenset(places[id(flaw.entry)] for flaw in flaws if flaw.code in _KEEPS_FROM_CALLING),
     )
+
+
+def _digest(tools: Sequence[Any]) -> str:
+    """SHA-256 of the definitions, sorted as canonical JSON."""
+    texts = sorted(json.dumps(tool, sort_keys=True, separators=(",", ":")) for tool in tools)
+    return hashlib.sha256("\n".join(texts).encode("ascii")).hexdigest()
 
 
 def _hint(tool: Mapping[str, Any], name: str) -> Any:

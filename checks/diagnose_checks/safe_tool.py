@@ -17,7 +17,7 @@ from diagnose.records import record
 from diagnose_checks.arguments import CannotSynthesise, synthesise
 from diagnose_checks.tool_rules import tool_name
 
-__all__ = ["Choice", "choose", "forbidden", "secret_word", "writing_word"]
+__all__ = ["Choice", "choose", "forbidden", "in_doubt", "secret_word", "writing_word"]
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -125,6 +125,11 @@ _DOUBTS: tuple[Callable[[Mapping[str, Any]], str | None], ...] = (
 )
 
 
+def in_doubt(tool: Mapping[str, Any]) -> str | None:
+    """Why nobody should call a tool without a person's word: its annotations, its name, how it runs."""
+    return next((found for doubt in _DOUBTS if (found := doubt(tool)) is not None), None)
+
+
 def choose(
     tools: tuple[Any, ...], flawed: frozenset[int], policy: ToolPolicy, confirmed: frozenset[str]
 ) -> Choice:
@@ -135,9 +140,7 @@ def choose(
         name = tool_name(tool)
         if name is None:
             continue
-        reason = forbidden(name, policy, confirmed) or next(
-            (found for doubt in _DOUBTS if (found := doubt(tool)) is not None), None
-        )
+        reason = forbidden(name, policy, confirmed) or in_doubt(tool)
         if reason is None and index in flawed:
             reason = "its entry in the list is faulty (step 9)"
         if reason is not None:

@@ -13,7 +13,7 @@ from typing import Any
 from diagnose.records import record
 from diagnose_checks.schema_bounds import Path, local_target, pointer_to
 
-__all__ = ["Mismatch", "Undecided", "first_mismatch", "same"]
+__all__ = ["Mismatch", "Undecided", "first_mismatch", "mismatches", "same"]
 
 _FUEL = 50_000
 _DEEPEST = 64
@@ -35,9 +35,14 @@ class Mismatch:
 
 def first_mismatch(schema: Any, value: Any) -> Mismatch | None:
     """Where ``value`` does not fit ``schema``, or None where it fits. Raises Undecided."""
+    return next(mismatches(schema, value), None)
+
+
+def mismatches(schema: Any, value: Any) -> Iterator[Mismatch]:
+    """Every place where ``value`` does not fit ``schema``. Raises Undecided, on the way as well."""
     declared = schema.get("$schema") if isinstance(schema, Mapping) else None
     old = isinstance(declared, str) and "/draft-0" in declared
-    return next(_Walk(root=schema, old=old).compare(schema, value, (), 0), None)
+    return _Walk(root=schema, old=old).compare(schema, value, (), 0)
 
 
 def same(left: Any, right: Any) -> bool:

@@ -12,8 +12,6 @@ from diagnose.records import record
 
 __all__ = ["compared_facts"]
 
-_RAN = ("passed", "warned", "failed")
-
 
 @record
 class _Row:
@@ -34,6 +32,8 @@ def _rows(group: str, step: str, **labels: str) -> tuple[_Row, ...]:
     )
 
 
+# A credential that is accepted at once leaves nothing to discover: then absence says nothing of the server.
+_LOOK_WHEN_THEY_MUST = ("auth_discovery",)
 _READ_THEM = "a server's instructions go into the model's prompt: read them before you trust them again"
 
 _ROWS: tuple[_Row, ...] = (
@@ -41,7 +41,7 @@ _ROWS: tuple[_Row, ...] = (
     *_rows("certificate", "tls", fingerprint_sha256="fingerprint (SHA-256)", subject="subject"),
     *_rows("certificate", "tls", issuer="issuer", names="names", not_before="valid from"),
     *_rows("certificate", "tls", not_after="valid until", version="TLS version", cipher="cipher"),
-    *_rows("protocol", "http_reachability", transport="transport", content_type="content type"),
+    *_rows("protocol", "http_reachability", transport="transport"),
     *_rows("protocol", "mcp_initialize", era="era", protocol_version="protocol version"),
     *_rows("protocol", "mcp_initialize", supported_versions="versions that the server speaks"),
     *_rows("protocol", "session_open", session="session"),
@@ -134,6 +134,8 @@ def _comparable(before: Report, after: Report, step: str, first: object, second:
     """Whether both runs could see the fact: one that a step did not reach is no difference."""
     if first is not None and second is not None:
         return True
+    if step in _LOOK_WHEN_THEY_MUST:
+        return False
     statuses = {report.step(step).status for report in (before, after)}
     return statuses <= {"passed", "warned"}
 
@@ -184,5 +186,6 @@ def _environment(before: Report, after: Report) -> Iterator[Change]:
     ]
     pairs.append((before.tool.name, before.tool.version, after.tool.version))
     for label, ours, theirs in pairs:
-        if ours != theirs:
+        unknown = label == "trust store" and None in (ours, theirs)  # a run that opened no TLS connection
+        if ours != theirs and not unknown:
             yield Change(group="environment", label=label, before=ours, after=theirs)

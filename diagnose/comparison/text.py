@@ -16,13 +16,14 @@ __all__ = ["render"]
 _INDENT = "    "
 _WORDS = (("before", "green"), ("after", "bold yellow"))
 _LONGEST = 600
+_CONTEXT = 200
 _STATUSES = {"passed": "passed", "warned": "passed with warnings", "failed": "FAILED", "error": "no verdict"}
 
 
 def render(comparison: Comparison, *, color: bool = False, unicode: bool = True, width: int = 80) -> str:
     """The comparison as text."""
     paint = Paint(color=color, unicode=unicode, width=width)
-    lines = [_side(word, run, paint) for (word, _), run in zip(_WORDS, _runs(comparison), strict=True)]
+    lines = [_side(word, run) for (word, _), run in zip(_WORDS, _runs(comparison), strict=True)]
     for group, changes in groupby(comparison.differences, key=lambda change: change.group):
         lines += ["", paint(group.capitalize(), "bold"), *_group(list(changes), paint)]
     lines += ["", *paint.wrapped(_conclusion(comparison), "")]
@@ -35,7 +36,7 @@ def _runs(comparison: Comparison) -> tuple[Compared, Compared]:
     return comparison.before, comparison.after
 
 
-def _side(word: str, run: Compared, paint: Paint) -> str:
+def _side(word: str, run: Compared) -> str:
     failed = f" at {TITLES[run.step][1]}, {run.code}" if run.step is not None and run.step in TITLES else ""
     said = f"{_STATUSES.get(run.status, run.status)}{failed}"
     return line(f"{word:<7}{run.id[:8]}  {run.started_at}  {run.target}  {said}")
@@ -53,7 +54,7 @@ def _group(changes: Sequence[Change], paint: Paint) -> Iterator[str]:
 
 
 def _pair(change: Change, paint: Paint) -> Iterator[str]:
-    texts = [None if text is None else line(_cut(text)) for text in (change.before, change.after)]
+    texts = [None if text is None else line(text) for text in _cut(change.before, change.after)]
     gap = difference(texts[0], texts[1]) if texts[0] is not None and texts[1] is not None else None
     room = paint.width - len(_INDENT) - 8
     if gap is not None and any(cells(text or "") > room for text in texts):
@@ -82,8 +83,23 @@ def _hanging(label: str, text: str, paint: Paint) -> list[str]:
     return [f"{label}{lines[0].strip()}", *lines[1:]] if lines else [f"{label}(empty)"]
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text)} characters; --json has all)"
+def _cut(before: str | None, after: str | None) -> Iterator[str | None]:
+    """Both texts from a little before the place at which they part, and no longer than a person reads."""
+    one, other = before or "", after or ""
+    pairs = enumerate(zip(one, other, strict=False))
+    shared = next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+    start = max(shared - _CONTEXT, 0)
+    for text in (before, after):
+        if text is None:
+            yield None
+            continue
+        shown = text[start : start + _LONGEST]
+        rest = len(text) - start - len(shown)
+        yield (
+            ("... " if start else "")
+            + shown
+            + (f"... ({rest} characters more; --json has all)" if rest else "")
+        )
 
 
 def _conclusion(comparison: Comparison) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from diagnose.comparison.model import Change
 from diagnose.comparison.values import leaves
 from diagnose.model import Exchange, Report
+from diagnose.redact import Redactor
 
 __all__ = ["compared_tools"]
 
@@ -28,38 +29,48 @@ _STEP = "list_tools"
 
 def compared_tools(before: Report, after: Report) -> tuple[list[Change], list[str]]:
     """The differences of the lists, and sentences about what was not compared."""
-    names = [_names(report) for report in (before, after)]
-    if names[0] is None or names[1] is None:
+    facts = [report.step(_STEP).facts for report in (before, after)]
+    if any("tools" not in known for known in facts):
         return [], []
-    complete = [report.step(_STEP).facts.get("complete") is True for report in (before, after)]
     defined = [_definitions(report) for report in (before, after)]
+    names = [_names(known, tools) for known, tools in zip(facts, defined, strict=True)]
     changes: list[Change] = []
     unseen: list[str] = []
-    if all(complete):
+    if names[0] is not None and names[1] is not None:
         changes += _came_and_went(names[0], names[1], defined[0] or {}, defined[1] or {})
     else:
-        unseen.append("which tools came and went: one of the two lists is not complete")
-    if defined[0] is None or defined[1] is None:
-        unseen.append(
-            "the descriptions and schemas of the tools: a report does not hold the whole answer to tools/list"
-        )
+        unseen.append("which tools came and went: the reports do not hold all names")
+    if defined[0] is not None and defined[1] is not None:
+        for name in sorted(defined[0].keys() & defined[1].keys()):
+            changes += _changed(name, defined[0][name], defined[1][name])
         return changes, unseen
-    for name in sorted(defined[0].keys() & defined[1].keys()):
-        changes += _changed(name, defined[0][name], defined[1][name])
+    digests = [known.get("definitions_sha256") for known in facts]
+    if None in digests or not all(known.get("complete") for known in facts):
+        unseen.append("the descriptions and schemas of the tools: the reports do not hold all of them")
+    elif digests[0] != digests[1]:
+        note = _READ_IT if names[0] is not None and names[0] == names[1] else None
+        ours, theirs = map(str, digests)
+        label = "definitions of all tools (SHA-256)"
+        changes.append(Change(group="tools", label=label, before=ours, after=theirs, step=_STEP, note=note))
+        unseen.append("which tool was defined anew: the reports do not hold all descriptions and schemas")
     return changes, unseen
 
 
-def _names(report: Report) -> list[str] | None:
-    names = report.step(_STEP).facts.get("names")
-    return [str(name) for name in names] if isinstance(names, list) else None
+def _names(facts: Mapping[str, Any], defined: Mapping[str, Any] | None) -> set[str] | None:
+    """The names of all tools; None where the facts hold the first of them only."""
+    if defined is not None:
+        return {*defined}
+    names = facts.get("names")
+    whole = isinstance(names, list) and len(names) == facts["tools"] and facts.get("complete") is True
+    return {str(name) for name in names or ()} if whole else None
 
 
 def _came_and_went(
-    ours: list[str], theirs: list[str], before: Mapping[str, Any], after: Mapping[str, Any]
+    ours: Set[str], theirs: Set[str], before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> Iterator[Change]:
-    for name in sorted({*ours} - {*theirs}):
+    for name in sorted(ours - theirs):
         yield Change(group="tools", label=name, before=_said(before.get(name)), after=None, step=_STEP)
-    for name in sorted({*theirs} - {*ours}):
+    for name in sorted(theirs - ours):
         yield Change(group="tools", label=name, before=None, after=_said(after.get(name)), step=_STEP)
 
 
@@ -86,13 +97,16 @@ def _changed(name: str, before: object, after: object) -> Iterator[Change]:
 
 
 def _definitions(report: Report) -> dict[str, Any] | None:
-    """Every tool as it was sent, by name; None unless the exchanges hold exactly the tools of the facts."""
+    """Every tool as it was sent, by name; None unless the exchanges hold as many as the step counted."""
     asked = {identity for exchange in report.exchanges for identity in _asked(exchange)}
     found: dict[str, Any] = {}
-    for tool in (tool for exchange in report.exchanges for tool in _listed(exchange, asked)):
+    for sent in (tool for exchange in report.exchanges for tool in _listed(exchange, asked)):
+        # The escapes of the body have become characters again by reading it as JSON.
+        tool = Redactor().clean(sent)
         if isinstance(tool, dict) and isinstance(tool.get("name"), str):
             found.setdefault(tool["name"], tool)
-    return found if sorted(found) == sorted(set(_names(report) or ())) else None
+    facts = report.step(_STEP).facts
+    return found if len(found) == facts["tools"] and facts.get("complete") is True else None
 
 
 def _asked(exchange: Exchange) -> Iterator[str]:
@@ -115,6 +129,7 @@ def _messages(body: str) -> Iterator[Any]:
     """What a body says: one JSON document, a stream of events, or lines of a process."""
     from diagnose.wire.event_stream import EventStream, EventTooLarge
 
+    body = body.replace("^M\n", "\n")  # a line end of two characters, as the report shows it
     whole = _json(body)
     if whole is not None:
         yield whole

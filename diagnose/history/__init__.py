@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from diagnose.errors import UsageError
 from diagnose.records import record
 
 if TYPE_CHECKING:
@@ -48,8 +49,14 @@ def open_history(environ: Mapping[str, str]) -> History:
 
     Where nothing can be kept there, and with ``DIAGNOSE_HISTORY=off``, it lives in memory: ``place`` is None
     then, and ``warning`` says why unless it was asked for. Raises UsageError CFG006 for another word than on
-    and off.
+    and off, and CFG026 in a Python that was built without SQLite.
     """
-    from diagnose.history.runs import opened
-
+    try:
+        from diagnose.history.runs import opened
+    except ImportError as problem:
+        raise UsageError(
+            "CFG026",
+            f"this Python has no SQLite: {problem}",
+            hint="use one that was built with it, or set DIAGNOSE_HISTORY=off",
+        ) from problem
     return opened(environ)

@@ -20,7 +20,7 @@ from diagnose.oauth.store import state_folder
 if TYPE_CHECKING:
     from diagnose.model import Report
 
-__all__ = ["History", "opened", "target_of", "without_code"]
+__all__ = ["History", "opened", "target_of"]
 
 _T = TypeVar("_T")
 _COLUMNS = (
@@ -208,15 +208,10 @@ class History:
     def _forget_the_file(self, fault: UsageError) -> None:
         self._database = Database(None)
         self.fault = fault
-        self._warn(f"runs are kept only until this program ends: {without_code(fault)}")
+        self._warn(f"runs are kept only until this program ends: {fault.without_code}")
 
     def _warn(self, sentence: str) -> None:
         self.warning = self.warning or str(display(sentence))
-
-
-def without_code(problem: UsageError) -> str:
-    """A refusal as part of another sentence."""
-    return str(problem).partition(" ")[2]
 
 
 def _unusable(what: str, place: Path | None) -> UsageError:

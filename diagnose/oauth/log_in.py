@@ -10,7 +10,7 @@ from diagnose.connector.address import origin_of
 from diagnose.errors import UsageError
 from diagnose.oauth.store import open_store
 
-__all__ = ["check_store", "to_log_in"]
+__all__ = ["check_store", "to_log_in", "with_client"]
 
 
 def to_log_in(
@@ -45,11 +45,12 @@ def to_log_in(
             "the redirect_uri is no place on this machine, so the login could not come back",
             hint='register one such as "http://127.0.0.1:8765/callback" and name it in the connector',
         )
-    amended = _amended(credential, client_id=client_id, scope=scope, issuer=issuer)
+    amended = with_client(credential, client_id=client_id, scope=scope, issuer=issuer)
     return connector.model_copy(update={"credential": amended}), amended
 
 
-def _amended(credential: OAuth2Credential, **given: str | None) -> OAuth2Credential:
+def with_client(credential: OAuth2Credential, **given: str | None) -> OAuth2Credential:
+    """The credential without tokens, for the client that is given. Raises UsageError."""
     changes: dict[str, Any] = {name: text for name, text in given.items() if text is not None}
     if "issuer" in changes:
         try:
@@ -61,8 +62,9 @@ def _amended(credential: OAuth2Credential, **given: str | None) -> OAuth2Credent
                 hint="write it as the authorization server names itself, such as https://auth.example.com",
                 where="--issuer",
             ) from None
-    if "client_id" in changes and credential.client_id not in (None, changes["client_id"]):
-        # A secret belongs to its client, and to no other.
+    others = ("client_id", "issuer")
+    if any(name in changes and getattr(credential, name) not in (None, changes[name]) for name in others):
+        # A secret belongs to its client and its authorization server, and to no other.
         changes |= {"client_secret": None, "private_key": None, "token_endpoint_auth_method": None}
     old = {"access_token": None, "refresh_token": None, "expires_at": None}
     return credential.model_copy(update={**old, **changes})

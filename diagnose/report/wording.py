@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from diagnose.display import display
-from diagnose.model import Finding, Report, StepResult
 from diagnose.step import TITLES
+
+if TYPE_CHECKING:
+    from diagnose.model import Finding, Report, StepResult
 
 __all__ = [
     "ACTORS",

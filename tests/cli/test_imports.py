@@ -56,6 +56,9 @@ def loaded(*argv: str) -> tuple[int, list[str]]:
         ["lab", "--help"],
         ["lab", "list"],
         ["list", "--help"],
+        ["history", "--help"],
+        ["diff", "--help"],
+        ["replay", "--help"],
     ],
 )
 def test_help_and_the_catalogue_load_nothing_heavy(argv: list[str]) -> None:

@@ -83,6 +83,7 @@ REFUSED: list[tuple[str, list[str], str]] = [
     ("CFG012", [URL, "--tool", "x", "--args", '{"a": NaN}'], "NaN"),
     ("CFG012", [URL, "--tool", "x", "--args", "[" * 100_000], "nested too deeply"),
     ("CFG013", [URL, "--report", "json=/no/such/directory/x"], "mkdir -p"),
+    ("CFG013", [URL, "--report", "json=" + "x" * 300], "another place"),
     ("CFG013", [URL, "--report", f"json={Path(__file__).parent}"], "is a directory"),
     ("CFG014", ["explain", "CFG999"], "there is no finding"),
     ("CFG014", ["explain", "config.invalid-urll"], "CFG001"),
@@ -96,6 +97,9 @@ REFUSED: list[tuple[str, list[str], str]] = [
     ("CFG018", [URL, "--config", "/no/such/file"], "no such file"),
     ("CFG018", [URL, "--config", str(HERE.parent)], "is a directory"),
     ("CFG019", [URL, "--config", str(HERE.parent / "empty_list.json")], '{"connectors": [...]}'),
+    ("CFG025", ["replay", "/no/such/report.json"], "no such file"),
+    ("CFG025", ["replay", __file__], "--report json=report.json"),
+    ("CFG025", ["diff", str(NO_CONNECTOR_FILE), str(NO_CONNECTOR_FILE)], "holds no report"),
     ("CFG061", [URL, "--config", str(NO_CONNECTOR_FILE)], "docs/connectors.md"),
     ("CFG030", [URL, "--credentials-from", "keychain"], "mcp-remote, fastmcp, vibe"),
     ("CFG031", [URL, "--credentials-from", f"mcp-remote:{HERE.parent}"], "log in with npx mcp-remote"),
@@ -107,6 +111,7 @@ NEED_A_STORE = {
     "CFG022": "connector/test_connect_with_login.py",
     "CFG023": "cli/test_stored_logins.py",
     "CFG024": "cli/test_stored_logins.py",
+    "CFG026": "history/test_file.py",
     "CFG032": "oauth/test_borrowed.py",
 }
 """Codes that no command line provokes by itself, and the tests that do."""

@@ -65,6 +65,7 @@ def test_request_and_answer_stand_with_their_headers_and_pretty_bodies(
     assert '"method": "tools/list"' in text
     assert '\n    "nextCursor": "page-2"' in text
     assert "HTTP/1.1 200 OK" in text
+    assert "Answer     200 OK, " in text
     assert "Time" in text
     assert "receive" in text
 

@@ -16,7 +16,7 @@ from app_screens import Stage, played, shown, until
 from diagnose_lab import Lab, Running
 from diagnose_lab.browser import UserAgent
 from diagnose_lab.scenario import load, parse
-from diagnose_tui.person import ScreenPerson, login_options
+from diagnose_tui.person import ScreenPerson, after_login, login_options
 from diagnose_tui.screens.confirm import ConfirmScreen
 from diagnose_tui.screens.login import LoginScreen
 from scenario_runs import environment
@@ -125,7 +125,8 @@ def test_the_copied_url_logs_in_and_the_next_run_finds_the_stored_login(server: 
     report, _ = with_run(server, act)
     (kept,) = open_store({**os.environ, **server.env}).all()
     environ = {**os.environ, **server.env}
-    ready, _ = login_options(Connector(url=server.url), Options(), environ)
+    stale = OAuth2Credential(access_token=Secret("lab-stale"))
+    ready = after_login(Connector(url=server.url, credential=stale))
     again = asyncio.run(diagnose(ready, environ=environ))
     assert "passed" == report.verdict.status
     assert "skipped" == report.steps[6].status

@@ -9,7 +9,7 @@ from app_screens import UNANSWERED, Stage, played, shown, until
 from diagnose_tui.command_line import as_line, words_of
 from diagnose_tui.screens.target import TargetScreen, connector_typed, is_command
 from diagnose_tui.widgets.fields import Line
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual import events
 from textual.pilot import Pilot
@@ -112,6 +112,7 @@ def test_a_line_is_a_command_or_a_url(text: str, expected: bool) -> None:
     assert expected == is_command(text)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(min_size=1), min_size=1))
 def test_a_vector_written_as_a_line_is_read_as_the_same_vector(words: list[str]) -> None:
     try:
@@ -125,6 +126,7 @@ def test_on_windows_a_backslash_is_a_part_of_the_path() -> None:
     assert words == words_of(as_line(words, windows=True), windows=True)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_a_connector_or_a_refusal(text: str) -> None:
     try:

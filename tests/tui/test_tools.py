@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from app_panes import exchange_of, looked_at, report_of
-from app_screens import shown
+from app_screens import shown, until
 from diagnose_lab import Lab
 from diagnose_tui.panes.tools import ToolsPane
 from diagnose_tui.tool_entries import hints, listed_tools, tool_list, tool_rows
@@ -141,6 +141,18 @@ def test_five_thousand_tools_are_drawn_only_where_they_are_seen() -> None:
     assert len(drawn) < 100
 
 
+def test_beside_the_tool_the_list_takes_the_whole_height() -> None:
+    async def heights(pilot: Pilot[Any], pane: ToolsPane) -> tuple[int, int]:
+        narrow = pane.query_one(Rows).size.height
+        await pilot.resize_terminal(120, 36)
+        await pilot.pause()
+        return narrow, pane.query_one(Rows).size.height
+
+    narrow, wide = looked_at(ToolsPane(), _many(5000), heights, (80, 36))
+    assert 13 == narrow
+    assert 35 == wide
+
+
 def test_the_cursor_stays_on_its_tool_while_the_run_goes_on(pages: Report) -> None:
     view = replace(_many(40), steps=pages.steps[:9])
 
@@ -214,6 +226,22 @@ def test_no_list_says_why_there_is_none(hidden: Report) -> None:
     none = hidden.model_copy(deep=True)
     none.step("list_tools").facts.update(tools=0, names=[])
     assert "The server lists no tools." == ToolsPane.blank(view_of(none))
+
+
+def test_every_tool_that_a_finding_counts_is_marked_not_only_those_it_names(lab: Lab) -> None:
+    report = report_of(lab, "list-many-bad-tools")
+    finding = next(one for one in report.step("list_tools").findings if len(one.evidence) == 5)
+
+    async def marked(pilot: Pilot[Any], pane: ToolsPane) -> str:
+        await until(pilot, lambda: "10 with problems" in shown(pilot.app))
+        assert "Fix        " in pane.text
+        await pilot.press("end", "up", "up")
+        return pane.text
+
+    text = looked_at(ToolsPane(), view_of(report, "list_tools"), marked)
+    assert text.startswith("lookup_27\n")
+    assert finding.code in text
+    assert "/result/tools/27/" in text
 
 
 def test_an_answer_in_a_stream_is_read_as_well() -> None:

@@ -20,7 +20,7 @@ from diagnose_tui.glyphs import glyphs_for
 from diagnose_tui.panes import TABS
 from diagnose_tui.screens.main import Heard, MainScreen
 from diagnose_tui.screens.too_small import follow_size
-from diagnose_tui.themes import first_theme, obey_no_color
+from diagnose_tui.themes import dress
 from diagnose_tui.walks import AT_ONCE, Told
 
 if TYPE_CHECKING:
@@ -61,10 +61,8 @@ class DiagnoseApp(CrashSafe[int]):
         environ: Mapping[str, str] | None = None,
     ) -> None:
         environ = os.environ if environ is None else environ
-        theme = first_theme(environ)
         super().__init__()
-        obey_no_color(self, environ)
-        self.theme = theme
+        dress(self, environ)
         self.board = Board(self._told, options=options or Options(), at_once=at_once, environ=environ)
         self.board.add(entries)
         self._finder = finder

@@ -8,9 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from diagnose.connector import Connector
 from diagnose.options import Options
-from diagnose.pipeline import Run
 from diagnose_tui.entries import Entry
 from diagnose_tui.keeping import Keeping
 from diagnose_tui.playing import Playing
@@ -18,7 +16,9 @@ from diagnose_tui.session import Session
 from diagnose_tui.walks import AT_ONCE, Began, Told, Walks
 
 if TYPE_CHECKING:
+    from diagnose.connector import Connector
     from diagnose.oauth.acquisition import Person
+    from diagnose.pipeline import Run
 
 __all__ = ["Board"]
 
@@ -101,6 +101,11 @@ class Board:
                     session.entry, connector=ctx.connector, options=ctx.options, environ=ctx.environ
                 )
         return session
+
+    @property
+    def alive(self) -> bool:
+        """Whether runs can go."""
+        return self._walks.alive
 
     def close(self) -> None:
         """End every run and every scenario; blocks for some seconds at most."""

@@ -15,15 +15,19 @@ from diagnose.display import display
 
 __all__ = ["Kind", "Row", "body_rows", "json_rows", "prose_rows", "text_rows", "value_rows"]
 
-Kind = Literal["text", "prose", "json", "title", "header", "muted", "strong", "error", "warning", "command"]
+Kind = Literal["text", "prose", "json", "title", "header", "muted", "strong", "error", "warning", "pair"]
 
 
 class Row(NamedTuple):
-    """One line of a document. ``margin`` stands before it, as wide before what it is wrapped to."""
+    """One line of a document. ``margin`` stands before it, as wide before what it is wrapped to.
+
+    ``part`` is where a text differs from its pair: the beginning and the end of the characters.
+    """
 
     text: str
     kind: Kind = "text"
     margin: str = ""
+    part: tuple[int, int] = (0, 0)
 
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)

@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from diagnose.catalogue import codes
+from diagnose.catalogue import codes, page
 from diagnose.display import display
 from diagnose.records import record
 from diagnose_tui.keys import ACTIONS, Action, key_shown
@@ -36,8 +36,8 @@ class Commanded(Protocol):
     def do(self, action_id: str) -> None:
         """Do what the key of this action does."""
 
-    def go_to(self, key: str) -> None:
-        """Put the cursor on the connector with this key."""
+    def enter(self, key: str) -> None:
+        """Put the cursor on the connector with this key, and show its run."""
 
 
 @record
@@ -107,7 +107,7 @@ class Commands(Provider):
 
     def _connectors(self, screen: Commanded) -> Iterator[_Command]:
         for key, name, client in screen.connectors():
-            yield _Command(text=f"Go to {display(name)}", help=client, act=partial(screen.go_to, key))
+            yield _Command(text=f"Go to {display(name)}", help=client, act=partial(screen.enter, key))
 
     def _themes(self) -> Iterator[_Command]:
         for name in THEMES:
@@ -120,9 +120,7 @@ class Commands(Provider):
         self.app.theme = name
 
     def _explained(self, code: str) -> _Command:
-        return _Command(
-            text=f"Explain {code}", help="Its page of the catalogue", act=partial(self._explain, code)
-        )
+        return _Command(text=f"Explain {code}", help=page(code).name, act=partial(self._explain, code))
 
     async def _explain(self, code: str) -> None:
         from diagnose_tui.screens.explain import ExplainScreen
@@ -131,7 +129,7 @@ class Commands(Provider):
 
 
 def _shown(command: _Command, offsets: Sequence[int]) -> Content:
-    shown = Content.styled(command.text, "dim" if command.muted else "")
+    shown = Content.styled(command.text, "$text-muted" if command.muted else "")
     for offset in offsets:
         shown = shown.stylize("underline", offset, offset + 1)
     return shown

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
-import platform
 import signal
 import sys
-import sysconfig
 import threading
 import traceback
 from collections import deque
@@ -20,7 +18,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -31,7 +28,6 @@ from textual.worker import WorkerFailed
 from diagnose.display import display
 from diagnose.errors import ExitCode, UsageError
 from diagnose.oauth.private_files import write_private
-from diagnose.oauth.store import state_folder
 from diagnose.records import record
 from diagnose.version import VERSION
 
@@ -139,6 +135,8 @@ def _places(error: BaseException) -> list[str]:
 
 def crash_folder(environ: Mapping[str, str]) -> Path | None:
     """Where crash files are written; None for a user without a home."""
+    from diagnose.oauth.store import state_folder  # loads the model of connectors, which the app does later
+
     folder = state_folder(environ)
     return folder / "crashes" if folder is not None else None
 
@@ -152,7 +150,7 @@ def run_app(app: CrashSafe[Any], environ: Mapping[str, str]) -> int:
             app.crash = app.crash or crash_of(error)
     if app.crash is None:
         return int(app.return_code or 0)
-    written = _write(app.crash, app, crash_folder(environ))
+    written = _write(app.crash, app, environ)
     _say(
         f"diagnose: BUG001 internal error: {app.crash.kind} at {app.crash.place}: this is a fault of diagnose"
         f" and says nothing about the connector; {written}; diagnose explain BUG001"
@@ -188,13 +186,19 @@ def _short(filename: str) -> str:
 @cache
 def _roots() -> tuple[str, ...]:
     """Folders that hold packages, the longest first."""
+    import sysconfig
+
     roots = {sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")}
     roots |= {str(Path(entry or ".").absolute()) for entry in sys.path}
     return tuple(sorted((root.replace("\\", "/") + "/" for root in roots), key=len, reverse=True))
 
 
-def _write(crash: Crash, app: CrashSafe[Any], folder: Path | None) -> str:
+def _write(crash: Crash, app: CrashSafe[Any], environ: Mapping[str, str]) -> str:
     """Write the crash file; what the line on stderr says about it."""
+    try:
+        folder = crash_folder(environ)
+    except (ImportError, OSError):  # where no more files can be opened
+        folder = None
     if folder is None:
         return "there is no folder for a crash file"
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
@@ -209,6 +213,9 @@ def _write(crash: Crash, app: CrashSafe[Any], folder: Path | None) -> str:
 
 
 def _file_lines(crash: Crash, app: CrashSafe[Any]) -> Iterator[str]:
+    import platform
+    from importlib.metadata import version
+
     yield f"BUG001 {crash.kind} at {crash.place}"
     yield "This file holds types, places in the code and names of events; no value, and no text of a server."
     yield ""
@@ -265,7 +272,7 @@ def _unsaid(args: Any) -> None:
 
 @contextmanager
 def _ended_by_signal(app: CrashSafe[Any]) -> Iterator[None]:
-    """SIGTERM and SIGHUP end the app as its key does, so that the terminal is whole afterwards."""
+    """A signal ends the app as its key does, so that the terminal is whole afterwards."""
 
     def end(number: int, frame: object) -> None:
         loop = app._loop
@@ -273,7 +280,7 @@ def _ended_by_signal(app: CrashSafe[Any]) -> Iterator[None]:
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(app.exit, None, int(ExitCode.INTERRUPTED))
 
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {name: signal.signal(getattr(signal, name), end) for name in names}
     try:
         yield

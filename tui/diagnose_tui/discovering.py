@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diagnose import model
 from diagnose.display import display
 from diagnose.redact import Redactor
 from diagnose_tui.entries import Entry
 
 if TYPE_CHECKING:
+    from diagnose import model
     from diagnose.connector import Connector, Defined
     from diagnose.connector import Problem as Wrong
     from diagnose.options import Options
@@ -55,6 +55,8 @@ def _entry(defined: Defined, options: Options) -> Entry:
 
 
 def _problem(problem: Wrong, cleaned: Redactor) -> model.Problem:
+    from diagnose import model
+
     return model.Problem(**cleaned.clean(problem.as_dict()))
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from diagnose.connector import Connector
-from diagnose.model import Problem, Report
 from diagnose.options import Options
 from diagnose.records import record
+
+if TYPE_CHECKING:
+    from diagnose.connector import Connector
+    from diagnose.model import Problem, Report
 
 __all__ = ["Edited", "Entry"]
 

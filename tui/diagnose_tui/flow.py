@@ -69,7 +69,8 @@ class Flow(Static):
 def laid_out(blocks: Sequence[Block], width: int) -> list[Content]:
     """The lines of ``blocks`` for ``width`` cells."""
     narrow = width < _NARROW
-    widest = max((len(block.label) + 1 for block in blocks if len(block.label) < _LONG), default=0)
+    common = (block.label for block in blocks if block.margin == MARGIN and not block.quiet)
+    widest = max((len(label) + 1 for label in common if len(label) < _LONG), default=0)
     lines: list[Content] = []
     for block in blocks:
         style = "dim" if block.quiet else "bold"

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 __all__ = ["ASCII", "STATUS_STYLES", "UNICODE", "Glyphs", "glyphs_for"]
 
-# What is quiet is "dim": in content, unlike in a style sheet, $text-muted does not mix with what lies behind.
+# What is quiet is $text-muted as ``themes`` has it: readable in every theme, which "dim" is not.
 STATUS_STYLES: Mapping[str, str] = {
     "passed": "$text-success",
     "warned": "$text-warning",
     "failed": "bold $text-error",
     "error": "bold $text-error",
-    "skipped": "dim",
-    "not_applicable": "dim",
+    "skipped": "$text-muted",
+    "not_applicable": "$text-muted",
     "running": "$text-accent",
-    "queued": "dim",
-    "idle": "dim",
+    "queued": "$text-muted",
+    "idle": "$text-muted",
 }
 
 

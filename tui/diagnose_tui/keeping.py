@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from diagnose.errors import UsageError
-from diagnose.model import Report
 from diagnose_tui.session import Session
 
 if TYPE_CHECKING:
     from diagnose.history import Entry as Kept
     from diagnose.history.runs import History
+    from diagnose.model import Report
 
 __all__ = ["Keeping"]
 

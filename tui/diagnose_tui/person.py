@@ -16,7 +16,7 @@ from diagnose_tui.screens.login import LoginScreen
 if TYPE_CHECKING:
     from diagnose.oauth.acquisition import Person
 
-__all__ = ["ScreenPerson", "login_options"]
+__all__ = ["ScreenPerson", "after_login", "login_options"]
 
 
 class ScreenPerson:
@@ -66,8 +66,8 @@ def login_options(
 ) -> tuple[Connector, Options]:
     """What a run that lets somebody log in takes, as ``diagnose login`` has it: no tokens, and steps 1 to 6.
 
-    The run after it takes the same connector and the options as they were: it finds the stored login. The
-    store is looked at here, which may wait for the keyring: call it in a thread. Raises UsageError for a
+    The run after it takes the connector of :func:`after_login` and the options as they were. The store is
+    looked at here, which may wait for the keyring: call it in a thread. Raises UsageError for a
     connector that nobody can log in to, and where a token could not be kept.
     """
     from diagnose.cli_target import over_http
@@ -77,6 +77,13 @@ def login_options(
     if credential.needs_person:
         check_store(ready.url, environ)
     return ready, replace(options, login=True, only=None, until="token_validity")
+
+
+def after_login(connector: Connector) -> Connector:
+    """The connector whose tokens are those of the stored login, and stay so when that is renewed."""
+    from diagnose.oauth.log_in import to_log_in
+
+    return to_log_in(connector)[0]
 
 
 if TYPE_CHECKING:

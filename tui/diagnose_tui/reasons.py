@@ -25,7 +25,7 @@ def _run(now: Situation) -> str | None:
         return "there is no connector: n types one in"
     if session.entry.kind == "report":
         return "a stored report is shown: there is nothing to run"
-    if session.entry.reason is not None and session.edited is None:
+    if not session.runnable:
         return "the definition must be mended first"
     return "it runs already" if session.busy else None
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from diagnose.connector import Connector
 from diagnose.events import RunFinished, RunStarted, StepFinished, StepStarted
-from diagnose.model import Exchange, Finding, Problem, Report, StepResult
-from diagnose.pipeline import Run
 from diagnose.step import TITLES
 from diagnose_tui.entries import Edited, Entry
 from diagnose_tui.glyphs import UNICODE, Glyphs
 from diagnose_tui.view import View
 from diagnose_tui.walks import Began, Listed, Refused, Seen, Stopped, Told
+
+if TYPE_CHECKING:
+    from diagnose.connector import Connector
+    from diagnose.model import Exchange, Finding, Problem, Report, StepResult
+    from diagnose.pipeline import Run
 
 __all__ = ["ORDER", "Session", "Status"]
 
@@ -146,7 +148,18 @@ class Session:
             self._exchanges[exchange.step] = [*self._exchanges.get(exchange.step, ()), exchange]
         self.status = report.verdict.status
         self.running = None
+        if not self.tools:
+            from diagnose.observed import offered_tools
+
+            self.tools = offered_tools(report)
         self._rest()
+
+    def show_earlier(self, report: Report) -> None:
+        """Show a run of the history; nothing can be gone on with from it."""
+        when = report.run.started_at.replace("T", " ").partition(".")[0]
+        self.note, self.run, self.follows, self.tools = f"the run of {when} UTC", None, True, ()
+        self.trouble = None
+        self.open(report)
 
     def take(self, told: Told) -> None:
         """Let what a run said become what is shown."""
@@ -179,7 +192,7 @@ class Session:
         self.before = self.report or self.before
         self.report, self.trouble, self.running = None, None, None
         self._steps, self._exchanges, self.tools = {}, {}, ()
-        self._going = run
+        self._going, self.note = run, ""
         self.status, self.follows = "running", True
         self.began_at = time.monotonic()
         self.selected = ORDER[0]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from diagnose.display import display
@@ -13,7 +15,7 @@ from diagnose.records import record
 from diagnose_tui.bodies import Kind, Row, prose_rows, value_rows
 from diagnose_tui.view import View
 
-__all__ = ["Flawed", "ToolList", "beyond_evidence", "hints", "listed_tools", "tool_list", "tool_rows"]
+__all__ = ["Flawed", "ToolList", "hints", "listed_tools", "rejudged", "tool_list", "tool_rows", "unnamed"]
 
 _PLACE = re.compile(r"/result/tools/(\d+)(?:/.*)?", re.DOTALL)
 _PAGE = re.compile(r", page (\d+)$")
@@ -167,11 +169,41 @@ def _number(evidence: Evidence, starts: list[int]) -> int | None:
     return starts[at] + int(place[1]) if at < len(starts) else None
 
 
-def beyond_evidence(view: View) -> frozenset[str]:
-    """Codes of step 9 that may concern more tools than their evidence names."""
+def unnamed(view: View) -> Mapping[str, Finding]:
+    """The findings of step 9, by code, that may concern more tools than their evidence names."""
     listing = _step(view, "list_tools")
     found = listing.findings if listing is not None else []
-    return frozenset(finding.code for finding in found if len(finding.evidence) >= _SHOWN_EVIDENCE)
+    return {finding.code: finding for finding in found if len(finding.evidence) >= _SHOWN_EVIDENCE}
+
+
+def rejudged(listed: ToolList, view: View) -> ToolList:
+    """``listed`` with every tool that those findings concern; takes as long as step 9 took to judge."""
+    from diagnose_checks.tool_findings import judge_entries
+    from diagnose_checks.tool_rules import Entry, Profile
+
+    facts = next((step.facts for step in view.steps if step.id == "mcp_initialize"), {})
+    profile = Profile(
+        era="legacy" if facts.get("era") == "legacy" else "modern", version=str(facts.get("protocol_version"))
+    )
+    findings = unnamed(view)
+    listing = _step(view, "list_tools")
+    starts = _starts(listing) if listing is not None else [0]
+    pages = [max(bisect_right(starts[:-1] or starts, at), 1) for at in range(len(listed.tools))]
+    entries = [
+        Entry(tool=tool, page=page, index=at - starts[page - 1], exchange=0)
+        for at, (tool, page) in enumerate(zip(listed.tools, pages, strict=True))
+    ]
+    places = {id(entry): at for at, entry in enumerate(entries)}
+    flaws = {at: list(known) for at, known in listed.flaws.items()}
+    for flaw in judge_entries(entries, profile):
+        finding, known = findings.get(flaw.code), flaws.setdefault(places[id(flaw.entry)], [])
+        told = {(one.finding.code, one.evidence.where) for one in known}
+        if finding is not None and (flaw.code, flaw.pointer) not in told:
+            evidence = Evidence(
+                label="tool", expected=flaw.expected, observed=flaw.observed, where=flaw.pointer
+            )
+            known.append(Flawed(finding=finding, evidence=evidence))
+    return replace(listed, flaws={at: found for at, found in flaws.items() if found})
 
 
 def hints(tool: Any) -> str:
@@ -243,7 +275,7 @@ def _flaw_rows(flaw: Flawed) -> Iterator[Row]:
         ("Expected", evidence.expected),
         ("Observed", evidence.observed),
         ("Where", evidence.where),
-        ("Fix", finding.fix if evidence is finding.evidence[0] else None),
+        ("Fix", finding.fix if finding.evidence[:1] == [evidence] else None),
     ):
         if text is not None:
             yield from prose_rows(label, text)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from diagnose.model import Exchange, Finding, Problem, Report, StepResult
 from diagnose.records import record
 from diagnose_tui.glyphs import UNICODE, Glyphs
+
+if TYPE_CHECKING:
+    from diagnose.model import Exchange, Finding, Problem, Report, StepResult
 
 __all__ = ["View", "view_of"]
 

@@ -11,13 +11,15 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diagnose.events import Event, StepFinished
-from diagnose.model import Exchange, Problem
-from diagnose.pipeline import Run
 from diagnose.records import record
 from diagnose.wire.threads import in_daemon_thread
+
+if TYPE_CHECKING:
+    from diagnose.model import Exchange, Problem
+    from diagnose.pipeline import Run
 
 __all__ = ["AT_ONCE", "Began", "Listed", "Refused", "Seen", "Stopped", "Told", "Walks"]
 
@@ -109,6 +111,11 @@ class Walks:
         elif task is not None:
             task.cancel()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread of the runs is there."""
+        return self._thread.is_alive()
+
     def close(self, within: float) -> None:
         """End every run and the thread; blocks ``within`` seconds at most. No process stays behind."""
         with suppress(TimeoutError):
@@ -185,6 +192,7 @@ class Walks:
 
 def _problem(problem: Any) -> Problem:
     from diagnose.catalogue import page
+    from diagnose.model import Problem
     from diagnose.redact import Redactor
 
     said = {
@@ -200,6 +208,8 @@ def _problem(problem: Any) -> Problem:
 
 def _bug(problem: Exception) -> Problem:
     import traceback
+
+    from diagnose.model import Problem
 
     frames = traceback.extract_tb(problem.__traceback__)
     place = f"{frames[-1].filename.replace(chr(92), '/').rpartition('/')[2]}:{frames[-1].lineno}"

@@ -23,12 +23,6 @@ class Tab:
 
     def pane(self) -> type[Pane]:
         """The class of the pane."""
-        from importlib.util import find_spec  # WIP: panes that are still being written
-
-        if find_spec(f"diagnose_tui.panes.{self.module}") is None:
-            from diagnose_tui.panes.pane import Pane as Nothing
-
-            return Nothing
         found: type[Pane] = getattr(import_module(f"diagnose_tui.panes.{self.module}"), self.name)
         return found
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.content import Content
 
-from diagnose.model import Finding, Problem, Report, StepResult
 from diagnose.report.wording import ACTORS, STATUSES, headline, not_seen, reason
 from diagnose.step import TITLES
 from diagnose_tui.flow import MARGIN, Block, laid_out
@@ -18,6 +17,9 @@ from diagnose_tui.panes.flow_pane import FlowPane
 from diagnose_tui.panes.waiting import waiting_for
 from diagnose_tui.text import line, plain
 from diagnose_tui.view import View
+
+if TYPE_CHECKING:
+    from diagnose.model import Finding, Problem, Report, StepResult
 
 __all__ = ["CausePane", "cause_blocks", "gravest_first"]
 
@@ -114,7 +116,7 @@ def _also_broken(step: StepResult, view: View) -> list[Block]:
     if not others:
         return []
     first = others[0].number < step.number
-    return [Block(label="Also broken", text=line(", ".join(map(_named, others)) + (", first" * first)))]
+    return [Block(label="Broken too", text=line(", ".join(map(_named, others)) + (", first" * first)))]
 
 
 def _named(step: StepResult) -> str:

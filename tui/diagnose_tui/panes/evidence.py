@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.content import Content
 
 from diagnose.display import display
-from diagnose.model import Evidence
 from diagnose.report.difference import Difference, cells, difference
 from diagnose_tui.flow import MARGIN, Block
 from diagnose_tui.text import line, plain
+
+if TYPE_CHECKING:
+    from diagnose.model import Evidence
 
 __all__ = ["bounded", "evidence_blocks"]
 

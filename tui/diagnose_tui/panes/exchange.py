@@ -35,8 +35,9 @@ _QUIET: Mapping[str, tuple[str, str]] = {
         "This step shakes hands; it sends no request.",
         "This step looks at variables; it sends nothing.",
     ),
+    "teardown": ("This step closes what was opened; it sent no request.", "This step ends the process."),
 }
-"""Steps below the protocol: for a URL, and for a process."""
+"""Steps that need no request: for a URL, and for a process."""
 _JUDGED: Mapping[str, re.Pattern[str]] = {
     "mcp_initialize": re.compile(r'"method": ?"(initialize|server/discover)"'),
     "list_tools": re.compile(r'"method": ?"tools/list"'),
@@ -137,7 +138,7 @@ class ExchangePane(Pane):
         if len(place) > room:
             place = display(place[: room - 1] + view.glyphs.ellipsis)
         method = display(exchange.request.get("method") or "?")[:16]
-        style = "" if _went_well(exchange) else "$text-error"
+        style = "" if here or _went_well(exchange) else "$text-error"
         return Content.assemble(
             f"{mark}{exchange.id:>3} {method:<7}{place:<{room}} ", (f"{answer:<24}", style), took
         )
@@ -232,6 +233,8 @@ def exchange_rows(exchange: Exchange, selected: str = "", *, place: str = "") ->
     if exchange.timings_ms:
         phases = ", ".join(f"{display(name)} {value:.1f} ms" for name, value in exchange.timings_ms.items())
         rows += prose_rows("Time", phases)
+    if response is not None:
+        rows += prose_rows("Answer", _answer_in_short(response, cut=exchange.truncated))
     if response is None or response.get("error"):
         rows += prose_rows("Ended", str((response or {}).get("error") or "no answer"), "error")
     rows += [Row(""), Row("Request", "title"), *_message(exchange.request)]
@@ -247,13 +250,32 @@ def exchange_rows(exchange: Exchange, selected: str = "", *, place: str = "") ->
     return rows
 
 
+def _answer_in_short(response: Mapping[str, Any], *, cut: bool) -> str:
+    """Status, kind and size of an answer: a small pane shows no more of it at first."""
+    if "status" not in response and "body" not in response:
+        return "none"
+    parts = [f"{response['status']} {response.get('reason') or ''}".strip()] if "status" in response else []
+    parts.append(_content_type(response).partition(";")[0])
+    size = response.get("body_size")
+    parts.append(f"{size} bytes{', only the beginning of them kept' if cut else ''}" if size else "no body")
+    return ", ".join(part for part in parts if part)
+
+
+def _pairs(part: Mapping[str, Any]) -> list[tuple[object, object]]:
+    """The headers that are pairs, as those of a stored report may not be."""
+    given = part.get("headers")
+    pairs = given if isinstance(given, list) else []
+    return [(pair[0], pair[1]) for pair in pairs if isinstance(pair, list | tuple) and len(pair) == 2]
+
+
+def _content_type(part: Mapping[str, Any]) -> str:
+    return next((str(value) for name, value in _pairs(part) if str(name).lower() == "content-type"), "")
+
+
 def _message(part: Mapping[str, Any], *, cut: bool = False) -> list[Row]:
     """Headers and body."""
-    given = part.get("headers")
-    pairs = [pair for pair in given if _is_pair(pair)] if isinstance(given, list) else []
-    rows = [Row(display(f"{name}: {value}"), "header") for name, value in pairs]
-    kind = next((str(value) for name, value in pairs if str(name).lower() == "content-type"), "")
-    body = body_rows(str(part.get("body") or ""), kind, cut=cut)
+    rows = [Row(display(f"{name}: {value}"), "header") for name, value in _pairs(part)]
+    body = body_rows(str(part.get("body") or ""), _content_type(part), cut=cut)
     if body:
         rows += [Row(""), *body]
     elif "status" in part:
@@ -261,7 +283,3 @@ def _message(part: Mapping[str, Any], *, cut: bool = False) -> list[Row]:
     if cut:
         rows.append(Row(f"only the beginning was kept of {part.get('body_size', 'its')} bytes", "muted"))
     return rows
-
-
-def _is_pair(pair: object) -> bool:
-    return isinstance(pair, list | tuple) and len(pair) == 2

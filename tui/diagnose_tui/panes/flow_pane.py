@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from textual import events
 from textual.app import ComposeResult
 
-from diagnose_tui.flow import Block, Flow
+from diagnose_tui.flow import Block, Flow, laid_out
 from diagnose_tui.panes.pane import Pane
 from diagnose_tui.view import View
 
 __all__ = ["FlowPane"]
 
+_COPIED_WIDTH = 80
 _Look = tuple[tuple[object, ...], ...]
 
 
@@ -24,6 +25,11 @@ class FlowPane(Pane):
         self._flow = Flow()
         self._view: View | None = None
         self._look: _Look = ()
+
+    @property
+    def text(self) -> str:
+        """What is shown, for the clipboard."""
+        return "\n".join(line.plain.rstrip() for line in laid_out(self._flow.blocks, _COPIED_WIDTH))
 
     @classmethod
     def blocks(cls, view: View, width: int) -> list[Block]:

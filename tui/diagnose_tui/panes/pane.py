@@ -31,4 +31,4 @@ class Pane(VerticalScroll):
 
     def show(self, view: View) -> None:
         """Show ``view``."""
-        return  # WIP
+        raise NotImplementedError

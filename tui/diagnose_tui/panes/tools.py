@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import events, on
@@ -14,9 +15,10 @@ from textual.widgets import Input, Static
 
 from diagnose_tui.bodies import Row
 from diagnose_tui.panes.pane import Pane
-from diagnose_tui.tool_entries import ToolList, hints, tool_list, tool_rows
+from diagnose_tui.tool_entries import ToolList, hints, rejudged, tool_list, tool_rows, unnamed
 from diagnose_tui.view import View
 from diagnose_tui.widgets.document import Document
+from diagnose_tui.widgets.fields import Line
 from diagnose_tui.widgets.rows import Rows
 
 __all__ = ["ToolsPane"]
@@ -44,11 +46,11 @@ class ToolsPane(Pane):
     ToolsPane { overflow: hidden; layout: vertical; }
     ToolsPane #tools-list { height: 4; width: 1fr; }
     ToolsPane #tools-head { height: 1; width: 1fr; color: $foreground-muted; }
-    ToolsPane #tools-find { height: 1; border: none; padding: 0; display: none; }
+    ToolsPane #tools-find { display: none; }
     ToolsPane.-finding #tools-find { display: block; }
     ToolsPane #tools-text { height: 1fr; margin-top: 1; }
     ToolsPane.-wide { layout: horizontal; }
-    ToolsPane.-wide #tools-list { height: 1fr !important; width: 40%; max-width: 60; margin-right: 2; }
+    ToolsPane.-wide #tools-list { width: 40%; max-width: 60; margin-right: 2; }
     ToolsPane.-wide #tools-text { margin-top: 0; }
     """
 
@@ -79,7 +81,7 @@ class ToolsPane(Pane):
     def compose(self) -> ComposeResult:
         with Vertical(id="tools-list"):
             yield Static("", id="tools-head", markup=False)
-            yield Input(placeholder="part of a name or description", id="tools-find")
+            yield Line(placeholder="part of a name or description", id="tools-find")
             yield Rows(id="tools-rows")
         yield Document(id="tools-text")
 
@@ -92,9 +94,13 @@ class ToolsPane(Pane):
         self._fit()
 
     def _fit(self) -> None:
-        """Above the tool, the list takes no more than it needs, and two fifths at most."""
+        """Above the tool, the list takes no more than it needs, and two fifths at most; beside it, all."""
+        styles = self.query_one("#tools-list").styles
+        if self.has_class("-wide"):
+            styles.height = "1fr"
+            return
         needed = len(self._matching) + 1 + self.has_class("-finding")
-        self.query_one("#tools-list").styles.height = max(min(needed, self.size.height * 2 // 5), 3)
+        styles.height = max(min(needed, self.size.height * 2 // 5), 3)
 
     @property
     def text(self) -> str:
@@ -111,6 +117,19 @@ class ToolsPane(Pane):
         kept = self._listed.names[at] if self._listed is not None and at is not None else None
         self._listed, self._made_of = tool_list(view), made_of
         self._filter(kept)
+        if unnamed(view):
+            self.run_worker(partial(self._judge, self._listed, view), thread=True, exclusive=True)
+
+    def _judge(self, listed: ToolList, view: View) -> None:
+        """Find, off the event loop, the tools that a finding counts and does not name."""
+        judged = rejudged(listed, view)
+        self.app.call_from_thread(self._judged, listed, judged)
+
+    def _judged(self, listed: ToolList, judged: ToolList) -> None:
+        if self._listed is listed and self.is_attached:
+            at = self._chosen()
+            self._listed = judged
+            self._filter(judged.names[at] if at is not None else None)
 
     def _chosen(self) -> int | None:
         """The number of the tool under the cursor."""
@@ -163,7 +182,7 @@ class ToolsPane(Pane):
         words = f" {hints(listed.tools[at])}" if width >= _HINTS_FROM else ""
         room = max(width - 4 - len(words), 4)
         name = Content(listed.names[at]).truncate(room, ellipsis=True, pad=True)
-        return Content.assemble(mark, (view.glyphs.status[sign], style), " ", name, words)
+        return Content.assemble(mark, (view.glyphs.status[sign], "" if here else style), " ", name, words)
 
     @on(Rows.Moved)
     def _moved(self, event: Rows.Moved) -> None:
@@ -211,7 +230,8 @@ class ToolsPane(Pane):
 
 
 def _unchanged(left: tuple[object, ...], right: tuple[object, ...]) -> bool:
-    return len(left) == len(right) and left[0] is right[0] and left[1:] == right[1:]
+    # The tools themselves are compared last: a list of thousands is, as a rule, the very same list.
+    return len(left) == len(right) and left[1:] == right[1:] and (left[0] is right[0] or left[0] == right[0])
 
 
 def _holds(listed: ToolList, at: int, word: str) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from diagnose.model import Exchange
 from diagnose_tui.flow import Block
 from diagnose_tui.text import line
 from diagnose_tui.view import View
+
+if TYPE_CHECKING:
+    from diagnose.model import Exchange
 
 __all__ = ["waiting_for"]
 

@@ -10,8 +10,6 @@ from textual.app import App
 from textual.screen import Screen
 
 from diagnose.events import RunFinished
-from diagnose.model import Report
-from diagnose.wire.threads import in_daemon_thread
 from diagnose_tui.board import Board
 from diagnose_tui.glyphs import Glyphs
 from diagnose_tui.keys import BY_ID, key_shown
@@ -24,8 +22,8 @@ from diagnose_tui.widgets.detail import Detail
 from diagnose_tui.widgets.step_list import StepList
 
 if TYPE_CHECKING:
+    from diagnose.model import Report
     from diagnose_tui.privacy import Mask
-    from diagnose_tui.screens.tool import ToolChoice
 
 __all__ = ["Deeds"]
 
@@ -61,6 +59,10 @@ class Deeds(Screen[int]):
     def view(self) -> View:
         raise NotImplementedError
 
+    def enter(self, key: str) -> None:
+        """Put the cursor of the list on ``key`` and show its run."""
+        raise NotImplementedError
+
     def now(self) -> float:
         raise NotImplementedError
 
@@ -68,6 +70,25 @@ class Deeds(Screen[int]):
         """Show a screen and wait for what it is dismissed with."""
         app: App[Any] = self.app
         return await app.push_screen_wait(screen)
+
+    # What the screen may show
+
+    def mask_text(self, text: str) -> str:
+        """``text`` as this screen may show it."""
+        return text if self.mask is None else self.mask.text(text)
+
+    def masked(self, view: View) -> View:
+        """``view`` as this screen may show it."""
+        return view if self.mask is None else self.mask.view(view)
+
+    def entered(self, key: str) -> None:
+        """Hear that the cursor of the list is on ``key``."""
+        session = self.board.of(key)
+        if session is not None and not self.board.kept.knows(key):
+            self.run_worker(partial(self._read, session), thread=True, group="history")
+
+    def _read(self, session: Session) -> None:
+        self._warned(self.board.kept.read(session))
 
     # Which can be done
 
@@ -228,143 +249,20 @@ class Deeds(Screen[int]):
     def _is_in_pane(self) -> bool:
         return any(isinstance(one, Detail) for one in (self.focused.ancestors if self.focused else ()))
 
-    # Changing
-
-    async def do_new_target(self) -> None:
-        from diagnose_tui.discovering import typed_entry
-        from diagnose_tui.screens.target import TargetScreen
-
-        connector = await self.asks(TargetScreen())
-        if connector is None:
-            return
-        entry = typed_entry(connector, self.board.options, key=f"typed{len(self.board.sessions)}")
-        self.board.add((entry,), first=True)
-        self.enter(entry.key)
-        await self._run(self.board.of(entry.key))
-
-    def mask_text(self, text: str) -> str:
-        """``text`` as this screen may show it."""
-        return text if self.mask is None else self.mask.text(text)
-
-    def masked(self, view: View) -> View:
-        """``view`` as this screen may show it."""
-        return view if self.mask is None else self.mask.view(view)
-
-    def entered(self, key: str) -> None:
-        """Hear that the cursor of the list is on ``key``."""
-        session = self.board.of(key)
-        if session is not None and not self.board.kept.knows(key):
-            self.run_worker(partial(self._read, session), thread=True, group="history")
-
-    def _read(self, session: Session) -> None:
-        self._warned(self.board.kept.read(session))
-
-    def enter(self, key: str) -> None:
-        """Put the cursor of the list on ``key`` and show its run."""
-        raise NotImplementedError
-
-    async def do_edit(self) -> None:
-        from diagnose_tui.screens.edit import EditScreen
-
-        session = self.session
-        if session is None:
-            return
-        connector, options = self.board.wanted(session)
-        edited = await self.asks(EditScreen(connector, options, session.tools))
-        if edited is not None:
-            session.edited = edited
-            await self._run(session)
-
-    async def do_tool(self) -> None:
-        from dataclasses import replace
-
-        from diagnose_tui.entries import Edited
-        from diagnose_tui.screens.tool import ToolScreen
-
-        session = self.session
-        if session is None:
-            return
-        connector, options = self.board.wanted(session)
-        screen = ToolScreen(session.tools, connector.tools, options, session.refused_tools)
-        choice = await self.asks(screen)
-        if choice is None:
-            return
-        asked = await self._confirmed(session, choice)
-        if asked is None:
-            return
-        changed = replace(
-            options,
-            sample="auto",
-            tool=choice.name,
-            arguments=choice.arguments,
-            confirmed_tools=options.confirmed_tools | asked,
-        )
-        session.edited = Edited(connector=connector, options=changed)
-        await self._run(session, step="sample_call" if self.board.resumable(session, "sample_call") else None)
-
-    async def _confirmed(self, session: Session, choice: ToolChoice) -> frozenset[str] | None:
-        """The tools that somebody allows for ``choice``; None where the answer is no."""
-        connector, _ = self.board.wanted(session)
-        if choice.read_only and choice.name not in connector.tools.requires_confirmation:
-            return frozenset()
-        from diagnose_tui.screens.confirm import ConfirmScreen
-
-        question = ConfirmScreen(
-            "This tool is not declared read-only, or its connector wants each call confirmed.",
-            choice.particulars,
-            "Call it?",
-            "Call it",
-        )
-        return frozenset({choice.name}) if await self.asks(question) else None
-
-    def do_log_in(self) -> None:
-        from diagnose_tui.person import ScreenPerson
-
-        session = self.session
-        if session is not None:
-            person = ScreenPerson(self.app, partial(self.board.cancel, session))
-            session.logs_in = True
-            self.board.run(session, person=person)
+    # What becomes of a run
 
     def _logged_in(self, session: Session, report: Report) -> None:
         """After a login that worked, the whole run, with the login that is now stored."""
         from diagnose_tui.entries import Edited
+        from diagnose_tui.person import after_login
 
         session.logs_in = False
-        run = session.run
-        if run is None or report.step("token_validity").status not in ("passed", "warned"):
+        if report.step("token_validity").status not in ("passed", "warned"):
             return
-        _, options = self.board.wanted(session)
-        session.edited = Edited(connector=run.ctx.connector, options=options)
+        connector, options = self.board.wanted(session)
+        session.edited = Edited(connector=after_login(connector), options=options)
         self.say("logged in; the whole run follows")
         self.board.run(session)
-
-    # Keeping
-
-    def do_privacy(self) -> None:
-        from diagnose_tui.privacy import Mask
-
-        if self.mask is not None:
-            self.mask = None
-        else:
-            self.mask = Mask()
-            self.mask.learn(*(one.entry for one in self.board.sessions.values()))
-        self.redraw()
-
-    async def do_diff(self) -> None:
-        from diagnose_tui.screens.compare import CompareScreen
-
-        session = self.session
-        if session is None or session.report is None:
-            return
-        after = session.report
-        before = session.before or await in_daemon_thread(partial(self.board.kept.previous, after))
-        if before is None:
-            self.say("there is no earlier run")
-            return
-        if self.mask is not None:
-            before, after = self.mask.report(before), self.mask.report(after)
-        self.app.push_screen(CompareScreen(before, after))
 
     def keep(self, session: Session, report: Report) -> None:
         """Put a report into the history, off the event loop."""
@@ -403,9 +301,10 @@ class Deeds(Screen[int]):
 
     def do_help(self) -> None:
         from diagnose_tui.keys import ACTIONS
-        from diagnose_tui.screens.help import HelpScreen
+        from diagnose_tui.screens.help import HelpScreen, places
 
-        self.app.push_screen(HelpScreen([(one, self.why_not(one.id)) for one in ACTIONS]))
+        rows = [(one, self.why_not(one.id)) for one in ACTIONS]
+        self.app.push_screen(HelpScreen(rows, places(self.board.environ)))
 
     def do_quit(self) -> None:
         self.app.exit(0)

@@ -16,7 +16,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from diagnose.catalogue import HEADINGS, Page, codes, page
-from diagnose.catalogue.explain import Candidate, candidates, find, near, plain
+from diagnose.catalogue.explain import candidates, find, is_code_like, near, plain
 from diagnose.display import display
 from diagnose.records import record
 from diagnose.step import TITLES
@@ -29,6 +29,9 @@ _FACTS = (("Severity", "severity"), ("Side", "side"), ("Who acts", "actor"), ("C
 _CODE = re.compile(r"\b[A-Z]{2,5}[0-9]{3}\b")
 _ITEM = re.compile(r"\s*([-*]|\d+\.)\s+")
 _INLINE_CODE = re.compile(r"`([^`]+)`")
+_EMPTY = Block(text=Content(""))
+_NO_PROOF = "An error text alone decides nothing: a run sends the contrast that tells these apart."
+_NOTHING = "No finding of the catalogue has this code, this name or these words."
 _LONGEST = 4000
 """Characters of a pasted text; an error that says nothing in these says nothing in more."""
 
@@ -39,16 +42,18 @@ class _Leaf:
 
     title: str
     blocks: Sequence[Block]
-    links: Sequence[str]
+    links: Sequence[tuple[str, Content]]
+    asks: bool = False
+    """Whether the links are what it is about."""
 
 
 class _Asked(Input):
     """A field that takes a text of several lines as one: errors are pasted whole."""
 
-    async def _on_paste(self, event: events.Paste) -> None:
+    def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
         event.stop()
-        self.insert_text_at_cursor(" ".join(event.text.split())[:_LONGEST])
+        self.insert_text_at_cursor(display(" ".join(event.text.split()), limit=_LONGEST))
 
 
 class ExplainScreen(ModalScreen[None]):
@@ -64,9 +69,11 @@ class ExplainScreen(ModalScreen[None]):
         width: 100%; max-width: 100; height: 100%; max-height: 50;
         background: $surface; border: solid $border; padding: 0 1;
     }
-    ExplainScreen Input { border: none; height: 1; padding: 0; margin-bottom: 1; }
+    ExplainScreen Input, ExplainScreen Input:focus { border: none; height: 1; padding: 0; margin-bottom: 1; }
     ExplainScreen VerticalScroll { height: 1fr; scrollbar-gutter: stable; }
-    ExplainScreen OptionList { height: auto; border: none; padding: 0; background: $surface; }
+    ExplainScreen OptionList, ExplainScreen OptionList:focus {
+        height: auto; border: none; padding: 0; background: $surface;
+    }
     ExplainScreen .last { dock: bottom; height: 1; color: $text-muted; background: $surface; }
     """
 
@@ -84,7 +91,7 @@ class ExplainScreen(ModalScreen[None]):
                 yield Flow()
                 yield OptionList(markup=False)
             yield Static(
-                "Esc back   / search   Tab to the codes below, Enter follows one",
+                "Esc back   / search   Tab to the codes below   Enter follows one",
                 classes="last",
                 markup=False,
             )
@@ -135,14 +142,12 @@ class ExplainScreen(ModalScreen[None]):
         self.query_one(Flow).show(leaf.blocks)
         links = self.query_one(OptionList)
         links.clear_options()
-        links.add_options([Option(_link(code), id=code) for code in leaf.links])
+        links.add_options([Option(shown, id=code) for code, shown in leaf.links])
         links.display = bool(leaf.links)
+        links.highlighted = 0 if leaf.links else None
         scroll = self.query_one(VerticalScroll)
         scroll.scroll_home(animate=False)
-        (links if leaf.title == _RESULTS and leaf.links else scroll).focus(scroll_visible=False)
-
-
-_RESULTS = "What may be behind it"
+        (links if leaf.asks else scroll).focus(scroll_visible=False)
 
 
 def _leaf_for(text: str) -> _Leaf:
@@ -151,39 +156,45 @@ def _leaf_for(text: str) -> _Leaf:
         return _Leaf(
             title=f"{found.code} {found.name}", blocks=list(_page_blocks(found)), links=_links(found)
         )
-    fitting = candidates(text, steps=tuple(TITLES))
+    fitting = () if is_code_like(text) else candidates(text, steps=tuple(TITLES))
     if fitting:
         return _Leaf(
-            title=_RESULTS,
-            blocks=list(_candidate_blocks(text, fitting)),
-            links=[candidate.page.code for candidate in fitting],
+            title="What may be behind it",
+            blocks=[_asked(text), _EMPTY, Block(text=Content(_NO_PROOF)), _EMPTY],
+            links=[(one.page.code, _likely(one.page)) for one in fitting],
+            asks=True,
         )
     close = near(text)
-    sentence = "No finding of the catalogue has this code, this name or these words."
     meant = (
-        " Did you mean one of these?"
-        if close
-        else " Run the connector itself: that looks instead of guessing."
+        "Did you mean one of these?" if close else "A run of the connector itself looks instead of guessing."
     )
-    blocks = [
-        Block(label="Asked", text=line(display(text.strip(), limit=200))),
-        Block(text=line(sentence + meant)),
-    ]
-    return _Leaf(title="Nothing found", blocks=blocks, links=close)
+    return _Leaf(
+        title="Nothing found",
+        blocks=[_asked(text), _EMPTY, Block(text=Content(f"{_NOTHING} {meant}")), _EMPTY],
+        links=[(code, _likely(page(code))) for code in close],
+        asks=bool(close),
+    )
 
 
-def _links(shown: Page) -> list[str]:
+def _asked(text: str) -> Block:
+    return Block(label="Asked", text=line(display(text.strip(), limit=200)))
+
+
+def _likely(shown: Page) -> Content:
+    return Content.assemble(Content.styled(shown.code, "bold"), f"  {plain(shown.summary)}")
+
+
+def _links(shown: Page) -> list[tuple[str, Content]]:
     """The codes that the page names, those that look like it first."""
     named = (*shown.look_alikes, *_CODE.findall(shown.body))
     known = frozenset(codes())
-    return [code for code in dict.fromkeys(named) if code in known and code != shown.code]
+    others = [code for code in dict.fromkeys(named) if code in known and code != shown.code]
+    return [(code, _link(page(code))) for code in others]
 
 
-def _link(code: str) -> Content:
-    named = page(code)
-    return Content.assemble(
-        Content.styled(code, "bold"), f"  {named.name}  ", Content.styled(_place(named.step), "dim")
-    )
+def _link(shown: Page) -> Content:
+    place = Content.styled(_place(shown.step), "$text-muted")
+    return Content.assemble(Content.styled(shown.code, "bold"), f"  {shown.name}  ", place)
 
 
 def _place(step_id: str) -> str:
@@ -195,7 +206,7 @@ def _place(step_id: str) -> str:
 
 def _page_blocks(shown: Page) -> Iterator[Block]:
     yield Block(text=Content.styled(plain(shown.summary), "bold"))
-    yield Block(text=Content(""))
+    yield _EMPTY
     yield Block(label="Step", text=Content(_place(shown.step).removeprefix("step ")))
     for label, field in _FACTS:
         yield Block(label=label, text=Content(getattr(shown, field).replace("_", " ")))
@@ -205,7 +216,7 @@ def _page_blocks(shown: Page) -> Iterator[Block]:
     if shown.scenarios:
         yield Block(label="Try it", text=Content(f"diagnose demo {shown.scenarios[0]}"))
     for heading in HEADINGS:
-        yield Block(text=Content(""))
+        yield _EMPTY
         yield Block(text=Content.styled(heading, "bold $text-accent"))
         yield from _markdown(shown.section(heading))
 
@@ -223,7 +234,7 @@ def _markdown(text: str) -> Iterator[Block]:
         elif fenced:
             yield Block(text=Content(row), wraps=False, indent=4)
         elif not row.strip():
-            yield Block(text=Content(""))
+            yield _EMPTY
         else:
             held.append(row)
     yield from _paragraph(held)
@@ -242,16 +253,3 @@ def _inline(text: str) -> Content:
     return Content.assemble(
         *(Content.styled(piece, "$text-accent") if odd % 2 else piece for odd, piece in enumerate(pieces))
     )
-
-
-def _candidate_blocks(text: str, fitting: Sequence[Candidate]) -> Iterator[Block]:
-    yield Block(label="Asked", text=line(display(text.strip(), limit=200)))
-    yield Block(text=Content(""))
-    for candidate in fitting:
-        shown = candidate.page
-        yield Block(label=shown.code, text=Content(plain(shown.summary)))
-    yield Block(text=Content(""))
-    yield Block(
-        text=Content("An error text alone decides nothing: a run sends the contrast that tells them apart.")
-    )
-    yield Block(text=Content(""))

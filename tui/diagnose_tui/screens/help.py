@@ -59,7 +59,7 @@ class HelpScreen(ModalScreen[None]):
     HelpScreen VerticalScroll { height: auto; max-height: 100%; scrollbar-gutter: stable; }
     HelpScreen Horizontal { height: auto; }
     HelpScreen.-one Horizontal { layout: vertical; }
-    HelpScreen.-two Flow.left { margin-right: 3; }
+    HelpScreen.-two #left { margin-right: 3; }
     HelpScreen .last { dock: bottom; height: 1; color: $text-muted; background: $surface; }
     """
 
@@ -75,7 +75,7 @@ class HelpScreen(ModalScreen[None]):
         with Vertical() as frame:
             frame.border_title = "Keys"
             with VerticalScroll(), Horizontal():
-                yield Flow(self._of(_LEFT) + _table("Everywhere", _EVERYWHERE), classes="left")
+                yield Flow(self._of(_LEFT) + _table("Everywhere", _EVERYWHERE), id="left")
                 yield Flow(self._of(others) + _table("Kept", self._kept) + _table("Variables", _SWITCHES))
             yield Static("Esc closes   Up and Down scroll", classes="last", markup=False)
 
@@ -96,11 +96,11 @@ class HelpScreen(ModalScreen[None]):
 
 def _row(action: Action, reason: str | None) -> Block:
     parts = [
-        Content.styled(action.label, "bold" if reason is None else "dim"),
+        Content.styled(action.label, "bold" if reason is None else "$text-muted"),
         line(f"  {action.help}"),
     ]
     if reason is not None:
-        parts.append(line(f" Not now: {reason}", "dim"))
+        parts.append(line(f" Not now: {reason}", "$text-muted"))
     return Block(label=key_shown(action), text=Content.assemble(*parts))
 
 

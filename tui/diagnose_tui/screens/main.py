@@ -18,12 +18,14 @@ from diagnose_tui.board import Board
 from diagnose_tui.entries import Entry
 from diagnose_tui.glyphs import Glyphs
 from diagnose_tui.keys import ACTIONS
-from diagnose_tui.screens.deeds import Deeds
+from diagnose_tui.panes.history import HistoryPane
+from diagnose_tui.screens.taking import Taking
 from diagnose_tui.session import Session
 from diagnose_tui.view import View
 from diagnose_tui.walks import Told
 from diagnose_tui.widgets.connectors import Connectors
 from diagnose_tui.widgets.detail import Detail
+from diagnose_tui.widgets.run_list import RunList
 from diagnose_tui.widgets.step_list import StepList
 from diagnose_tui.widgets.strips import Headline, KeyBar, Tabs
 
@@ -38,6 +40,12 @@ _TICK = 0.1
 _SHORT = 34
 """Below this many rows, steps that need no look are folded once the run is over."""
 _WIDE = 100
+
+_NONE = (
+    "No connector was found in the files of clients on this machine. n types a URL or the command of a local"
+    " server; diagnose tui --config FILE reads a file; diagnose list says which files are looked at. The"
+    " demos above need no network: Enter runs one."
+)
 
 _WORDS = {
     "idle": "NOT RUN",
@@ -59,7 +67,7 @@ class Heard(Message):
         self.told = told
 
 
-class MainScreen(Deeds):
+class MainScreen(Taking):
     """One screen for everything that one needs to see at once."""
 
     HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (_WIDE, "-wide")]  # noqa: RUF012
@@ -114,6 +122,11 @@ class MainScreen(Deeds):
             return View(name="", target="", glyphs=self.glyphs)
         return self.masked(session.view(self.glyphs))
 
+    @property
+    def settled(self) -> bool:
+        """Whether everything that was said is drawn."""
+        return self._due is None
+
     def dirty(self) -> None:
         """Draw again soon: what many runs say meanwhile is drawn once."""
         if self._due is None:
@@ -136,7 +149,10 @@ class MainScreen(Deeds):
         view, session = self.view(), self.session
         self._draw_steps(view, session)
         self._draw_head(view, session)
-        self.query_one(Detail).show(view)
+        detail = self.query_one(Detail)
+        detail.show(view)
+        if session is not None and isinstance(detail.pane, HistoryPane):
+            detail.pane.show_runs(self.board.kept.rows(session.key))
         self.query_one(KeyBar).refresh()
 
     def _draw_steps(self, view: View, session: Session | None) -> None:
@@ -204,6 +220,12 @@ class MainScreen(Deeds):
     def on_tabs_chosen(self, message: Tabs.Chosen) -> None:
         self.action_tab(message.place)
 
+    async def on_run_list_opened(self, message: RunList.Opened) -> None:
+        await self.open_kept(message.run_id)
+
+    async def on_run_list_pair(self, message: RunList.Pair) -> None:
+        await self.compare_kept(message.before, message.after)
+
     def on_resize(self, event: events.Resize) -> None:
         self.query_one(KeyBar).set_class(event.size.height >= _SHORT, "tall")
         self.call_after_refresh(self.redraw)
@@ -231,17 +253,27 @@ class MainScreen(Deeds):
     def found(self, entries: Sequence[Entry]) -> None:
         """Take the connectors that were found on this machine."""
         self.board.add(entries)
+        self.query_one(Connectors).said(_NONE if not entries else "")
         self.redraw()
 
     def learn(self, classes: dict[int, type[Pane]]) -> None:
         """Take the classes of the panes, imported off the event loop."""
         self.query_one(Detail).learn(classes)
 
+    def go_to(self, key: str) -> None:
+        """Put the cursor on a connector and show its run."""
+        self.enter(key)
+
     def enter(self, key: str) -> None:
         self.selected_key = key
         self.redraw()
         self.query_one(Connectors).select(key)
         self.show_run()
+
+    def connectors(self) -> Sequence[tuple[str, str, str]]:
+        """Key, name and origin of every row, for the palette."""
+        rows = [(one.key, one.entry) for one in self.board.sessions.values()]
+        return [(key, self.mask_text(entry.name), entry.client or entry.kind) for key, entry in rows]
 
     def now(self) -> float:
         """Seconds of a clock that never goes back."""

@@ -32,6 +32,8 @@ class Sheet(ModalScreen[_T]):
     Sheet .foot { dock: bottom; height: auto; background: $surface; }
     Sheet .buttons { height: 1; margin: 0 0 1 0; layout: horizontal; }
     Sheet .buttons Button { margin: 0 2 0 0; }
+    Sheet Select.-textual-compact > SelectCurrent { background: $panel; }
+    Sheet Select.-textual-compact:focus > SelectCurrent #label { text-style: reverse; }
     Sheet .keys { height: auto; color: $text-muted; }
     """
 

@@ -34,9 +34,10 @@ class Connectors(Vertical):
     DEFAULT_CSS = """
     Connectors { width: 36; border-right: solid $surface-lighten-2; }
     Connectors #count { height: 1; padding: 0 1; color: $text-muted; }
+    Connectors #said { height: auto; padding: 0 1; color: $text-muted; display: none; }
     Connectors #filter { height: 1; border: none; padding: 0 1; display: none; }
     Connectors #filter.open { display: block; }
-    Connectors OptionList { height: 1fr; border: none; padding: 0; background: transparent; }
+    Connectors OptionList { height: auto; max-height: 1fr; border: none; padding: 0; }
     Connectors OptionList:focus { border: none; }
     """
 
@@ -67,6 +68,12 @@ class Connectors(Vertical):
         yield Static("", id="count", markup=False)
         yield Input(placeholder="name, client or address", id="filter", compact=True)
         yield OptionList(id="rows", markup=False, compact=True)
+        yield Static("", id="said", markup=False)
+
+    def said(self, sentence: str) -> None:
+        """Say something below the rows; nothing takes it away."""
+        self.query_one("#said", Static).update(line(sentence))
+        self.query_one("#said").display = bool(sentence)
 
     @property
     def rows(self) -> OptionList:
@@ -100,6 +107,11 @@ class Connectors(Vertical):
             self.rows.highlighted = self._shown.index(selected or "")
         elif self._shown:
             self.rows.highlighted = 0
+
+    def on_resize(self) -> None:
+        """Draw the rows for the width that there is now."""
+        self._drawn = {}
+        self.show(self._sessions, self._under_cursor(), self._mask)
 
     def select(self, key: str) -> None:
         """Put the cursor on ``key``."""

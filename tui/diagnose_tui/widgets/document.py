@@ -27,8 +27,9 @@ _STYLES: Mapping[Kind, str] = {
     "muted": "$foreground-muted",
     "error": "$text-error",
     "warning": "$text-warning",
-    "command": "$text-accent",
 }
+_PROSE: frozenset[Kind] = frozenset(("prose", "muted", "error", "warning"))
+"""Kinds that are wrapped between words."""
 _JSON = re.compile(
     r'(?P<key>"(?:[^"\\]|\\.)*"(?=: ))|(?P<string>"(?:[^"\\]|\\.)*"?)'
     r"|(?P<value>-?\d[\d.eE+-]*|true|false|null)|(?P<mark>[{}\[\],:])"
@@ -100,9 +101,9 @@ class Document(ScrollView, can_focus=True):
     def _height(self, number: int, row: Row, width: int) -> int:
         room = self._room(row, width)
         text = row.text
-        if text.isascii() and (len(text) <= room or row.kind != "prose" or len(text) > _LONGEST_PROSE):
+        if text.isascii() and (len(text) <= room or row.kind not in _PROSE or len(text) > _LONGEST_PROSE):
             return max(-(-len(text) // room), 1)
-        pieces = _wrapped(text, room) if row.kind == "prose" and len(text) <= _LONGEST_PROSE else [text]
+        pieces = _wrapped(text, room) if row.kind in _PROSE and len(text) <= _LONGEST_PROSE else [text]
         pieces = [part for piece in pieces for part in (chop_cells(piece, room) or [""])]
         self._pieces[number] = pieces
         return len(pieces)
@@ -119,7 +120,7 @@ class Document(ScrollView, can_focus=True):
         if pieces is None:
             room = self._room(row, self._laid_for)
             shown = whole[part * room : (part + 1) * room]
-        elif row.kind == "prose":
+        elif row.kind in _PROSE:
             shown = Content.styled(pieces[part], _STYLES.get(row.kind, ""))
         else:
             start = sum(map(len, pieces[:part]))
@@ -172,6 +173,8 @@ def _styled(row: Row) -> Content:
     if row.kind == "header":
         name, colon, value = row.text.partition(":")
         return Content.assemble((name + colon, "$text-primary"), value)
+    if row.kind == "pair":
+        return Content(row.text, [Span(*row.part, "bold underline $text-warning")])
     return Content.styled(row.text, _STYLES.get(row.kind, ""))
 
 

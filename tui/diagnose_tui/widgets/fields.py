@@ -1,4 +1,4 @@
-"""What somebody types into: lines in which no pasted character acts, and fields with their refusal."""
+"""What somebody types into: lines in which no pasted character acts, and fields that say why not."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ def refusal(problem: UsageError) -> str:
 
 class Line(Input):
     """One line of text. A control or invisible character is written out, as it would be anywhere else."""
+
+    DEFAULT_CSS = "Line.-textual-compact { background: $panel; }"
 
     def __init__(
         self,
@@ -51,14 +53,14 @@ class Lines(TextArea):
     """Several lines of text, as harmless as one."""
 
     DEFAULT_CSS = """
-    Lines { height: auto; min-height: 3; max-height: 12; padding: 0; }
+    Lines.-textual-compact { height: auto; min-height: 3; max-height: 12; padding: 0; background: $panel; }
     """
 
-    def __init__(self, text: str = "", *, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(self, text: str = "", *, placeholder: str = "", id: str | None = None) -> None:
         super().__init__(
             display(text, layout=True),
+            placeholder=line(placeholder),
             id=id,
-            classes=classes,
             compact=True,
             soft_wrap=True,
             tab_behavior="focus",
@@ -96,6 +98,11 @@ class Field(Vertical):
                 yield from self._controls
         yield Static(line(self._hint), classes="hint" if self._hint else "hint -empty", markup=False)
         yield Static("", classes="refusal -empty", markup=False)
+
+    @property
+    def control(self) -> Widget:
+        """What is typed into."""
+        return self._controls[0]
 
     def hint(self, sentence: str) -> None:
         """Say what belongs here, or what was understood."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -13,7 +13,6 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
-from diagnose.model import Exchange, StepResult
 from diagnose.records import record
 from diagnose.report.wording import STATUSES, reason
 from diagnose.step import TITLES
@@ -22,6 +21,9 @@ from diagnose_tui.session import ORDER
 from diagnose_tui.text import line
 from diagnose_tui.view import View
 from diagnose_tui.widgets.waterfall import bar
+
+if TYPE_CHECKING:
+    from diagnose.model import Exchange, StepResult
 
 __all__ = ["StepList", "rows_of"]
 

@@ -1,0 +1,100 @@
+"""What the keys change for the next run: the target, its options, the tool, the login."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from diagnose_tui.discovering import typed_entry
+from diagnose_tui.entries import Edited
+from diagnose_tui.screens.deeds import Deeds
+
+if TYPE_CHECKING:
+    from diagnose.connector import Connector
+    from diagnose_tui.screens.tool import ToolChoice
+
+__all__ = ["Changing"]
+
+
+class Changing(Deeds):
+    """The actions of the group Change."""
+
+    async def do_new_target(self) -> None:
+        from diagnose_tui.screens.target import TargetScreen
+
+        connector = await self.asks(TargetScreen())
+        if connector is None:
+            return
+        entry = typed_entry(connector, self.board.options, key=f"typed{len(self.board.sessions)}")
+        self.board.add((entry,), first=True)
+        self.enter(entry.key)
+        await self._run(self.board.of(entry.key))
+
+    async def do_edit(self) -> None:
+        from diagnose_tui.screens.edit import EditScreen
+        from diagnose_tui.screens.tool import ToolChoice
+
+        session = self.session
+        if session is None:
+            return
+        connector, options = self.board.wanted(session)
+        environ = session.entry.environ or self.board.environ
+        edited = await self.asks(EditScreen(connector, options, session.tools, environ))
+        if edited is None:
+            return
+        chosen = edited.options.tool
+        if chosen is not None and (chosen, edited.options.arguments) != (options.tool, options.arguments):
+            listed = (one for one in session.tools if isinstance(one, dict))
+            entry = next((one for one in listed if one.get("name") == chosen), {})
+            choice = ToolChoice(name=chosen, arguments=edited.options.arguments, tool=entry)
+            allowed = await self._allowed_tools(edited.connector, choice)
+            if allowed is None:
+                return
+            confirmed = edited.options.confirmed_tools | allowed
+            edited = Edited(
+                connector=edited.connector, options=replace(edited.options, confirmed_tools=confirmed)
+            )
+        session.edited = edited
+        await self._run(session)
+
+    async def do_tool(self) -> None:
+        from diagnose_tui.screens.tool import ToolScreen
+
+        session = self.session
+        if session is None:
+            return
+        connector, options = self.board.wanted(session)
+        screen = ToolScreen(session.tools, connector.tools, options, session.refused_tools)
+        choice = await self.asks(screen)
+        allowed = await self._allowed_tools(connector, choice) if choice is not None else None
+        if choice is None or allowed is None:
+            return
+        changed = replace(
+            options,
+            sample="auto",
+            tool=choice.name,
+            arguments=choice.arguments,
+            confirmed_tools=options.confirmed_tools | allowed,
+        )
+        session.edited = Edited(connector=connector, options=changed)
+        await self._run(session, step="sample_call" if self.board.resumable(session, "sample_call") else None)
+
+    async def _allowed_tools(self, connector: Connector, choice: ToolChoice) -> frozenset[str] | None:
+        """The tools that somebody allows with ``choice``; None where the answer is no."""
+        from diagnose_tui.screens.tool import confirmation
+
+        question = confirmation(choice, connector.tools)
+        if question is None or choice.name is None:
+            return frozenset()
+        answer = await self.asks(question)
+        return frozenset({choice.name}) if answer is True else None
+
+    def do_log_in(self) -> None:
+        from diagnose_tui.person import ScreenPerson
+
+        session = self.session
+        if session is not None:
+            person = ScreenPerson(self.app, partial(self.board.cancel, session))
+            session.logs_in = True
+            self.board.run(session, person=person)
