@@ -60,6 +60,24 @@ window.WebSocket = class extends Socket {
 };
 """
 
+_COLOURS = """
+const [shot, done] = arguments;
+const picture = new Image();
+picture.onload = () => {
+  const canvas = document.createElement("canvas");
+  canvas.width = picture.width;
+  canvas.height = picture.height;
+  const context = canvas.getContext("2d");
+  context.drawImage(picture, 0, 0);
+  const data = context.getImageData(0, 0, picture.width, picture.height).data;
+  const seen = new Set();
+  for (let i = 0; i < data.length; i += 4) seen.add(data.slice(i, i + 3).join());
+  done(seen.size);
+};
+picture.src = "data:image/png;base64," + shot;
+"""
+"""How many colours a picture has."""
+
 
 def _program(*names: str) -> str:
     found = next((path for name in names if (path := shutil.which(name))), None)
@@ -126,27 +144,7 @@ def test_the_failing_step_and_its_cause_are_on_the_page(page: webdriver.Chrome) 
 
 
 def test_the_page_is_drawn(page: webdriver.Chrome) -> None:
-    colours = page.execute_async_script(
-        """
-        const done = arguments[0];
-        const picture = new Image();
-        picture.onload = () => {
-          const canvas = document.createElement("canvas");
-          canvas.width = picture.width;
-          canvas.height = picture.height;
-          const context = canvas.getContext("2d");
-          context.drawImage(picture, 0, 0);
-          const data = context.getImageData(0, 0, picture.width, picture.height).data;
-          const seen = new Set();
-          for (let i = 0; i < data.length; i += 4) seen.add(data.slice(i, i + 3).join());
-          done(seen.size);
-        };
-        picture.src = "data:image/png;base64," + arguments[1];
-        """.replace("arguments[0]", "arguments[arguments.length - 1]").replace(
-            "arguments[1]", "arguments[0]"
-        ),
-        page.get_screenshot_as_base64(),
-    )
+    colours = page.execute_async_script(_COLOURS, page.get_screenshot_as_base64())
     assert colours > 20, "a page without the terminal has a colour or two"
 
 
