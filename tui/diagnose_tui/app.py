@@ -39,6 +39,16 @@ def _commands() -> type[Provider]:
     return Commands
 
 
+def _announced(options: Options) -> Sequence[str]:
+    """What --deep and --register may send beyond what production sends, before it is sent."""
+    if not (options.deep or options.register):
+        return ()
+    from diagnose.deep_plan import announced
+
+    asked = (("--deep", options.deep), ("--register", options.register))
+    return announced(*(flag for flag, given in asked if given))
+
+
 class DiagnoseApp(CrashSafe[int]):
     """``entries`` are there at once, what ``finder`` reads comes when it is read; ``go`` runs the first."""
 
@@ -90,6 +100,8 @@ class DiagnoseApp(CrashSafe[int]):
         first = next(iter(self.board.sessions.values()), None)
         if first is not None and (self._go or first.entry.report is not None):
             self.main.enter(first.key)
+        for sentence in _announced(self.board.options):
+            self.main.say(sentence)
         if self._go and first is not None and first.runnable:
             self.main.do("run")
         if self._finder is not None:

@@ -142,7 +142,7 @@ class Connectors(Vertical):
         off = "" if entry.enabled else " (switched off)"
         head = Content.assemble((f" {sign} ", STATUS_STYLES[status]), line(name + off))
         if wide:
-            about = line(f"{entry.client:<20}  {self._mask(entry.target)}", "dim")
+            about = line(f"{entry.client:<20}  {self._mask(entry.target)}", "$text-muted")
             head = Content.assemble(head.truncate(30, ellipsis=True, pad=True), "  ", about)
         room = width - len(after) - 1
         shown = head.truncate(max(room, 10), ellipsis=True, pad=True)
