@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 __all__ = ["ASCII", "STATUS_STYLES", "UNICODE", "Glyphs", "glyphs_for"]
 
-# What is quiet is $text-muted as ``themes`` has it: readable in every theme, which "$text-muted" is not.
+# What is quiet is $text-muted as ``themes`` has it: readable in every theme, which "dim" is not.
 STATUS_STYLES: Mapping[str, str] = {
     "passed": "$text-success",
     "warned": "$text-warning",

@@ -59,7 +59,7 @@ _MUTED: Mapping[str, str] = {
     "atom-one-light": "#595959",
 }
 """$text-muted of Textual's themes is "auto 60%", which is worked out where a rule of CSS takes it and comes
-out brighter than other text where content does. These are about the colours that it is on $surface; "$text-muted" is
+out brighter than other text where content does. These are about the colours that it is on $surface; "dim" is
 less than 3 to 1 in some of these themes."""
 
 
