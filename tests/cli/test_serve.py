@@ -193,7 +193,7 @@ def test_a_page_gets_an_app_of_its_own_with_the_words_of_the_command_line(server
             return [word for child in server.process.children() for word in child.cmdline()]
 
     words = asyncio.run(opened())
-    assert ["-m", "diagnose", "tui", "--demo", "tls-expired"] == words[-5:]
+    assert ["-m", "diagnose_tui.browser.visitor", "--demo", "tls-expired"] == words[-4:]
 
 
 def test_a_key_reaches_the_app_and_its_end_is_the_end_of_the_page(server: Served) -> None:
@@ -218,6 +218,21 @@ def test_a_page_that_is_closed_leaves_no_process(server: Served) -> None:
 
     _, alive = psutil.wait_procs(asyncio.run(closed()), timeout=_PATIENCE_S)
     assert [] == alive
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows passes no pipe on by its number")
+def test_a_server_that_is_killed_leaves_no_process() -> None:
+    with served("--demo", "tls-expired") as running:
+
+        async def killed() -> list[psutil.Process]:
+            async with terminal(running) as one:
+                await shows(one, "TLS003")
+                children = running.process.children(recursive=True)
+                running.child.kill()
+                return children
+
+        _, alive = psutil.wait_procs(asyncio.run(killed()), timeout=_PATIENCE_S)
+        assert [] == alive
 
 
 @pytest.mark.parametrize("said", ["nonsense", "[]", '["resize", {}]', '["stdin"]', '["stdin", 7]', "{}"])
