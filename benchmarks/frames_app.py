@@ -37,7 +37,7 @@ async def run_all(pilot: Pilot[Any], app: DiagnoseApp) -> None:
     sessions = app.board.sessions.values()
     while not all(one.report is not None for one in sessions):
         await pilot.press("down")
-        await asyncio.sleep(0.05)
+        await pilot.pause(0.05)
 
 
 async def run_tools(pilot: Pilot[Any], app: DiagnoseApp) -> None:
@@ -45,7 +45,7 @@ async def run_tools(pilot: Pilot[Any], app: DiagnoseApp) -> None:
     session = next(iter(app.board.sessions.values()))
     await pilot.press("enter")
     while session.report is None:
-        await asyncio.sleep(0.05)
+        await pilot.pause(0.05)
     for number in range(1, 9):
         await pilot.press(str(number))
         await asyncio.sleep(0.3)

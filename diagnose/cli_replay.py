@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["replay"]
 
 _CODES = {"passed": ExitCode.PASSED, "warned": ExitCode.PASSED, "failed": ExitCode.FAILED}
-_APP = "diagnose.cli_tui"
 
 
 @click.command()
@@ -35,8 +33,9 @@ _APP = "diagnose.cli_tui"
 def replay(stored: str, exit_code: bool, **given: Any) -> int:
     """Show a stored report: a JSON file (- is standard input), or a run that diagnose history lists.
 
-    Nothing is sent. The file may come from anybody: it is checked, and redacted once more. Exit codes: 0
-    shown, 2 it cannot be read; with --exit-code those of diagnose run.
+    On a terminal it opens in the app; --format text prints it. Nothing is sent. The file may come from
+    anybody: it is checked, and redacted once more. Exit codes: 0 shown, 2 it cannot be read; with --exit-code
+    those of diagnose run.
     """
     printing, _ = printing_of({**given, "quiet": False})
     from diagnose.cli_stored import report_of
@@ -45,21 +44,21 @@ def replay(stored: str, exit_code: bool, **given: Any) -> int:
     report = report_of(stored)
     for word, path in printing.reports:
         write_file(path, render(report, word))
-    plain = given["format"] is None and not given["as_json"] and not given["report"] and not given["verbose"]
-    if not (plain and _shown_in_the_app(report)) and not deliver(printing.rendered(report)):
+    if _opens_app(given):
+        from diagnose.cli_tui import show_report
+
+        shown = show_report(report)
+        return shown if shown else _code(report) if exit_code else ExitCode.PASSED
+    if not deliver(printing.rendered(report)):
         return ExitCode.USAGE
     return _code(report) if exit_code else ExitCode.PASSED
 
 
-def _shown_in_the_app(report: Report) -> bool:
-    """Open the app on ``report`` where somebody looks and the app is there; False leaves it to the text."""
-    if not (is_terminal(sys.stdout) and is_terminal(sys.stdin)) or find_spec(_APP) is None:
-        return False
-    shown = getattr(import_module(_APP), "replay", None)
-    if shown is None:
-        return False
-    shown(report)
-    return True
+def _opens_app(given: dict[str, Any]) -> bool:
+    """Whether somebody looks, at a terminal that an app can be drawn on, and asked for no text."""
+    asked = given["format"] or given["as_json"] or given["report"] or given["verbose"]
+    looks = is_terminal(sys.stdout) and is_terminal(sys.stdin) and os.environ.get("TERM", "dumb") != "dumb"
+    return looks and not asked
 
 
 def _code(report: Report) -> int:

@@ -19,9 +19,10 @@ from diagnose.cli_words import Seconds, refuse
 if TYPE_CHECKING:
     from diagnose_tui.entries import Entry
 
+    from diagnose.model import Report
     from diagnose.options import Options
 
-__all__ = ["tui"]
+__all__ = ["show_report", "tui"]
 
 _OWN_OF_RUN = frozenset(
     {
@@ -101,6 +102,14 @@ tui = WithCommand(
     TARGET and the options are those of diagnose run; a local process is its command after two dashes.
     Where nothing is configured yet, the lab's servers are there to look at. In the app, ? lists the keys.""",
 )
+
+
+def show_report(report: Report) -> int:
+    """Open the app on a stored report; the exit code of the app."""
+    from diagnose_tui.discovering import report_entry
+    from diagnose_tui.starting import show
+
+    return show([report_entry(report)])
 
 
 def _need_terminal(target: str | None) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from app_play import on, played, rested
 from app_screens import shown, until
+from diagnose_lab import Lab
 from diagnose_tui.app import DiagnoseApp
-from diagnose_tui.discovering import entries_of
+from diagnose_tui.discovering import entries_of, report_entry
 from diagnose_tui.entries import Entry
 from diagnose_tui.playing import DEMOS, demo_entry
 from diagnose_tui.screens.too_small import TooSmall
@@ -18,6 +19,7 @@ from diagnose_tui.widgets.detail import Detail
 from diagnose_tui.widgets.step_list import StepList
 from textual.pilot import Pilot
 
+from diagnose.api import diagnose_sync
 from diagnose.connector import load
 
 EXPIRED = demo_entry("tls-expired")
@@ -273,6 +275,20 @@ def test_a_small_terminal_gets_one_sentence_until_it_grows(tmp_path: Path) -> No
     small, grown = played(act, [EXPIRED], state=tmp_path, size=(40, 10))
     assert "This terminal is 40x10; the app needs 60x16." in " ".join(small.split())
     assert "demo tls-expired" in grown
+
+
+def test_a_stored_report_is_shown_at_its_failing_step_and_cannot_be_run(tmp_path: Path, lab: Lab) -> None:
+    with lab.start("http-wrong-path") as running:
+        report = diagnose_sync(running.url)
+
+    async def act(pilot: Pilot[Any], app: DiagnoseApp) -> str:
+        await until(pilot, lambda: "HTTP" in shown(app))
+        return await on(pilot, "r")
+
+    text = " ".join(played(act, [report_entry(report)], state=tmp_path).split())
+    assert str(report.verdict.code) in text
+    assert str(report.verdict.summary)[:40] in text
+    assert "a stored report is shown: there is nothing to run" in text
 
 
 def test_what_a_server_calls_itself_is_no_markup_and_moves_no_cursor(tmp_path: Path) -> None:

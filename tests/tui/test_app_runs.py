@@ -103,15 +103,15 @@ def test_all_connectors_run_side_by_side_a_bounded_number_at_once(tmp_path: Path
             sessions = list(app.board.sessions.values())
             await pilot.press("R")
             await until(pilot, lambda: sum(one.running is not None for one in sessions) == 3)
-            going = sorted(one.status for one in sessions)
+            going = sorted(str(one.status) for one in sessions)
             app.board.cancel(sessions[0])
             await until(pilot, lambda: not sessions[0].busy)
             await until(pilot, lambda: sum(one.running is not None for one in sessions) == 3)
-            return going, sorted(one.status for one in sessions)
+            return going, sorted(str(one.status) for one in sessions)
 
         going, then = played(act, entries, state=tmp_path, at_once=3)
     assert ["queued"] * 9 + ["running"] * 3 == going
-    assert ["failed"] + ["queued"] * 8 + ["running"] * 3 == then or "error" in then
+    assert ["queued"] * 8 + ["running"] * 3 == [status for status in then if status in ("queued", "running")]
 
 
 def test_a_run_from_a_step_says_what_it_did_not_ask_again_and_how_old_it_is(tmp_path: Path) -> None:
@@ -215,9 +215,10 @@ def test_runs_of_a_connector_are_kept_listed_opened_and_compared(tmp_path: Path,
         async def act(pilot: Pilot[Any], app: DiagnoseApp) -> list[str]:
             session = app.main.session
             assert session is not None
-            for count in (1, 2):
-                await pilot.press("r")
-                await until(pilot, lambda count=count: len(app.board.kept.rows(session.key)) == count)
+            await pilot.press("r")
+            await until(pilot, lambda: len(app.board.kept.rows(session.key)) == 1)
+            await pilot.press("r")
+            await until(pilot, lambda: len(app.board.kept.rows(session.key)) == 2)
             await rested(pilot, app)
             seen = [await on(pilot, "8")]
             await on(pilot, "d")

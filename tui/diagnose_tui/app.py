@@ -88,10 +88,10 @@ class DiagnoseApp(CrashSafe[int]):
 
     def _begin(self) -> None:
         first = next(iter(self.board.sessions.values()), None)
-        if self._go and first is not None:
+        if first is not None and (self._go or first.entry.report is not None):
             self.main.enter(first.key)
-            if first.runnable:
-                self.main.do("run")
+        if self._go and first is not None and first.runnable:
+            self.main.do("run")
         if self._finder is not None:
             self.run_worker(partial(self._find, self._finder), thread=True, group="finding")
         self.run_worker(self._warm, thread=True, group="warming")

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from diagnose import model
     from diagnose.connector import Connector, Defined
     from diagnose.connector import Problem as Wrong
+    from diagnose.model import Report
     from diagnose.options import Options
 
-__all__ = ["entries_of", "found_here", "of_file", "typed_entry"]
+__all__ = ["entries_of", "found_here", "of_file", "report_entry", "typed_entry"]
 
 
 def found_here(options: Options) -> tuple[Entry, ...]:
@@ -58,6 +59,21 @@ def _problem(problem: Wrong, cleaned: Redactor) -> model.Problem:
     from diagnose import model
 
     return model.Problem(**cleaned.clean(problem.as_dict()))
+
+
+def report_entry(report: Report) -> Entry:
+    """The row of a stored report, which can be looked at and not run."""
+    connector = report.connector
+    return Entry(
+        key=f"report:{report.run.id}",
+        name=connector.name,
+        kind="report",
+        client="stored report",
+        target=connector.url or " ".join(connector.command or ()),
+        place=connector.source or "",
+        problems=tuple(connector.problems),
+        report=report,
+    )
 
 
 def typed_entry(

@@ -9,6 +9,7 @@ from diagnose.options import Options
 from diagnose_tui.app import DiagnoseApp
 from diagnose_tui.crash import run_app
 from diagnose_tui.entries import Entry
+from diagnose_tui.walks import AT_ONCE
 
 __all__ = ["show"]
 
@@ -16,12 +17,12 @@ __all__ = ["show"]
 def show(
     entries: Sequence[Entry],
     *,
-    finder: Callable[[], Sequence[Entry]] | None,
-    options: Options,
-    go: bool,
-    watch_s: float,
-    at_once: int,
-    ascii_only: bool | None,
+    finder: Callable[[], Sequence[Entry]] | None = None,
+    options: Options | None = None,
+    go: bool = False,
+    watch_s: float = 30.0,
+    at_once: int = AT_ONCE,
+    ascii_only: bool | None = None,
 ) -> int:
     """Show the app until somebody leaves it, and return the exit code of the process."""
     app = DiagnoseApp(

@@ -157,7 +157,9 @@ class MainScreen(Taking):
 
     def _draw_steps(self, view: View, session: Session | None) -> None:
         steps = self.query_one(StepList)
-        steps.compact = self.size.height < _SHORT
+        # A run that passed is its steps, until somebody opens another pane and needs the room.
+        whole = view.report is not None and view.report.verdict.status == "passed"
+        steps.compact = self.size.height < _SHORT and not (whole and self.query_one(Detail).place == 0)
         running = session.running if session is not None else None
         steps.show(
             view,
@@ -245,6 +247,7 @@ class MainScreen(Taking):
     def action_tab(self, place: int) -> None:
         self.query_one(Detail).open(place)
         self.show_run_if_narrow()
+        self.dirty()
 
     def show_run_if_narrow(self) -> None:
         if self.has_class("-list") and self.size.width < _WIDE:
