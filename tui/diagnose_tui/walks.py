@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from diagnose.events import Event, StepFinished
@@ -176,7 +177,9 @@ class Walks:
                             key, Seen(step=event.result.id, exchanges=run.exchanges_of(event.result.id))
                         )
                         if event.result.id == "list_tools":
-                            self._told(key, Listed(tools=run.tools()))
+                            # Cleaned here, once: thousands of tools would take a screen half a second.
+                            tools = await in_daemon_thread(partial(list, run.tools()))
+                            self._told(key, Listed(tools=tools))
                     self._told(key, event)
         finally:
             watching.cancel()
