@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,7 @@ def test_a_run_from_a_step_says_what_it_did_not_ask_again_and_how_old_it_is(tmp_
         return await rested(pilot, app)
 
     text = played(act, [HEALTHY], state=tmp_path)
-    assert "found 0 s ago, not asked again" in text
+    assert re.search(r"found \d s ago, not asked again", text)
     assert "PASSED" in text
 
 
