@@ -16,7 +16,6 @@ from diagnose_tui.playing import DEMOS, demo_entry
 from diagnose_tui.screens.too_small import TooSmall
 from diagnose_tui.widgets.connectors import Connectors
 from diagnose_tui.widgets.detail import Detail
-from diagnose_tui.widgets.step_list import StepList
 from textual.pilot import Pilot
 
 from diagnose.api import diagnose_sync
@@ -114,8 +113,9 @@ def test_space_shows_the_phases_of_the_selected_step(tmp_path: Path) -> None:
     async def act(pilot: Pilot[Any], app: DiagnoseApp) -> tuple[str, str]:
         await pilot.press("enter")
         await rested(pilot, app)
-        app.main.query_one(StepList).post_message(StepList.Chosen("list_tools"))
-        closed = await on(pilot, "up", "space")
+        await on(pilot, "end", "up", "up", "up")
+        await until(pilot, lambda: app.main.view().selected == "session_open")
+        closed = await on(pilot, "space")
         return closed, await on(pilot, "space")
 
     opened, closed = played(act, [HEALTHY], state=tmp_path, size=(160, 50))

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["DEMOS", "Playing", "demo_entry"]
 
 DEMOS: tuple[tuple[str, str], ...] = (
-    ("tls-expired", "broken: certificate"),
-    ("auth-issuer-mismatch", "broken: login"),
-    ("http-wrong-path", "broken: address"),
+    ("tls-expired", "broken cert"),
+    ("auth-issuer-mismatch", "broken login"),
+    ("http-wrong-path", "broken URL"),
     ("healthy-modern", "healthy"),
 )
 """What is offered where nobody asked for a scenario by name: faults of three kinds, and none."""

@@ -70,7 +70,7 @@ class Heard(Message):
 class MainScreen(Taking):
     """One screen for everything that one needs to see at once."""
 
-    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (_WIDE, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (_WIDE, "-wide"), (120, "-roomy")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(one.keys, f"deed('{one.id}')", one.label, id=one.id, show=False) for one in ACTIONS),
         *(Binding(str(number), f"tab({number - 1})", f"Tab {number}", show=False) for number in range(1, 9)),
@@ -78,6 +78,7 @@ class MainScreen(Taking):
     ]
     DEFAULT_CSS = """
     MainScreen #work { width: 1fr; height: 1fr; }
+    MainScreen.-wide Connectors { width: 30; }
     MainScreen.-narrow Connectors { width: 1fr; border: none; }
     MainScreen.-narrow.-run Connectors { display: none; }
     MainScreen.-narrow.-list #work { display: none; }

@@ -66,14 +66,20 @@ class Tabs(Widget):
     def render(self) -> Content:
         return Content.assemble(*[part for place in range(len(self._titles)) for part in self._tab(place)])
 
+    @property
+    def _gap(self) -> int:
+        """The cells between two tabs: one where two do not fit."""
+        return 2 if sum(len(title) + 4 for title in self._titles) <= self.content_size.width else 1
+
     def _tab(self, place: int) -> list[tuple[str, str]]:
+        before, after = (" ", " ") if self._gap == 2 else ("", " ")
         style = "reverse bold" if place == self._open else "$text-muted" if place in self._blank else ""
-        return [(f" {place + 1} {self._titles[place]} ", style)]
+        return [(f"{before}{place + 1} {self._titles[place]}{after}", style)]
 
     def on_click(self, event: events.Click) -> None:
         left = 1
         for place, title in enumerate(self._titles):
-            left += len(title) + 4
+            left += len(title) + 2 + self._gap
             if event.x < left:
                 self.post_message(self.Chosen(place))
                 return
