@@ -104,7 +104,7 @@ def found_command(folder: Path, name: str = "one") -> Entry:
         Connector(
             name=name,
             transport=StdioTransport(command=sys.executable, args=("-c", "import sys; sys.stdin.read()")),
-            source=Source(discovered=True, file=folder / "mcp.json"),
+            source=Source(discovered=True, file=str(folder / "mcp.json")),
         ),
         Options(),
     )
@@ -141,7 +141,7 @@ def test_a_file_of_a_project_gets_no_variable_of_this_environment_without_a_yes(
         hungry = plain.connector.model_copy(
             update={
                 "headers": {"X-Take": Secret("${env:TAKEN}")},
-                "source": Source(discovered=True, file=tmp_path / ".mcp.json"),
+                "source": Source(discovered=True, file=str(tmp_path / ".mcp.json")),
             }
         )
         entry = replace(plain, connector=hungry, of_project=True)
@@ -181,7 +181,7 @@ def test_all_leaves_out_what_is_switched_off_or_overridden(tmp_path: Path, lab: 
 
 def test_the_cursor_stays_on_a_row_whose_status_no_longer_fits_the_filter(tmp_path: Path) -> None:
     async def act(pilot: Pilot[Any], app: DiagnoseApp) -> tuple[str | None, list[str]]:
-        await on(pilot, "slash", *"!running", "enter", "down")
+        await on(pilot, "slash", *"!running", "enter", "end")
         await on(pilot, "enter")
         await until(pilot, lambda: app.main.session is not None and app.main.session.status == "running")
         await until(pilot, lambda: app.main.settled)

@@ -186,10 +186,8 @@ class Connectors(Vertical):
     def _matches(self, session: Session) -> bool:
         entry = session.entry
         text = f"{entry.name} {entry.client} {entry.target} {session.status} {session.code or ''}".lower()
-        words = self.word.lower().split()
-        return all(
-            word[1:] not in text if word[0] == "!" and len(word) > 1 else word in text for word in words
-        )
+        words = [word for word in self.word.lower().split() if word != "!"]
+        return all(word[1:] not in text if word[0] == "!" else word in text for word in words)
 
     def open_filter(self) -> None:
         """Let somebody type what the rows must hold; a word after ``!`` must not be there."""
