@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DiagnoseApp"]
 
+_LEAVES = ("ctrl+c", "ctrl+q")
 Finder = Callable[[], Sequence[Entry]]
 
 
@@ -83,6 +84,12 @@ class DiagnoseApp(CrashSafe[int]):
     def _told(self, key: str, told: Told) -> None:
         # Called in the thread of the runs; post_message hands over to this one.
         self.post_message(Heard(key, told))
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and self.main.opens and event.key not in _LEAVES:
+            self.main.ahead.append((event.key, event.character))
+        else:
+            await super().on_event(event)
 
     def on_heard(self, message: Heard) -> None:
         self.main.take(message)

@@ -80,7 +80,7 @@ class Walks:
         self._thread = threading.Thread(target=self._turn, name="diagnose-runs", daemon=True)
         self._gate: asyncio.Semaphore | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._runs: dict[str, Run] = {}
+        self._going: dict[str, tuple[asyncio.Task[None] | None, Run]] = {}
         self._thread.start()
 
     def _turn(self) -> None:
@@ -106,11 +106,11 @@ class Walks:
         self._loop.call_soon_threadsafe(self._cancel, key)
 
     def _cancel(self, key: str) -> None:
-        run, task = self._runs.get(key), self._tasks.get(key)
-        if run is not None:
-            run.interrupt()
-        elif task is not None:
-            task.cancel()
+        going, task = self._going.get(key), self._tasks.get(key)
+        if going is not None:
+            going[1].interrupt()
+        if task is not None and (going is None or task is not going[0]):
+            task.cancel()  # it still waits
 
     @property
     def alive(self) -> bool:
@@ -157,7 +157,7 @@ class Walks:
 
         try:
             run = await in_daemon_thread(prepare)
-            self._runs[key] = run
+            self._going[key] = (asyncio.current_task(), run)
             self._told(key, Began(run=run))
             await self._events(key, run)
         except UsageError as problem:
@@ -165,7 +165,7 @@ class Walks:
         except Exception as problem:  # our own bug costs this run, and not the app
             self._told(key, Refused(problem=_bug(problem)))
         finally:
-            self._runs.pop(key, None)
+            self._going.pop(key, None)
 
     async def _events(self, key: str, run: Run) -> None:
         watching = self._loop.create_task(self._watch(key, run))
