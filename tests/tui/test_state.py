@@ -24,7 +24,6 @@ from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from diagnose.api import diagnose
 from diagnose.connector import Connector, Secret, StdioTransport, load
 from diagnose.connector.model import Source
 from diagnose.history import open_history
@@ -293,7 +292,9 @@ def test_what_is_found_or_typed_after_the_mask_is_masked_too(tmp_path: Path) -> 
 
 def test_connectors_of_one_name_have_each_their_own_history(tmp_path: Path, lab: Lab) -> None:
     with lab.start("healthy-modern") as one, lab.start("healthy-legacy") as other:
-        first = replace(entry_for(one, "first"), name="github", connector=Connector(name="github", url=one.url))
+        first = replace(
+            entry_for(one, "first"), name="github", connector=Connector(name="github", url=one.url)
+        )
         second = replace(
             entry_for(other, "second"), name="github", connector=Connector(name="github", url=other.url)
         )
