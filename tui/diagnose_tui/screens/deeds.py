@@ -351,6 +351,7 @@ class Deeds(Screen[int]):
         self.app.push_screen(HelpScreen(rows, kept))
 
     async def do_quit(self) -> None:
+        self.opens = False  # it opens nothing, and the next key may be a second word
         going = sum(one.busy for one in self.board.sessions.values())
         if going and not self.leaving:
             self.leaving = True
