@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DiagnoseApp"]
 
+_LEAVES = ("ctrl+c", "ctrl+q")
 Finder = Callable[[], Sequence[Entry]]
 
 
@@ -84,6 +85,12 @@ class DiagnoseApp(CrashSafe[int]):
         # Called in the thread of the runs; post_message hands over to this one.
         self.post_message(Heard(key, told))
 
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and self.main.opens and event.key not in _LEAVES:
+            self.main.ahead.append((event.key, event.character))
+        else:
+            await super().on_event(event)
+
     def on_heard(self, message: Heard) -> None:
         self.main.take(message)
 
@@ -126,6 +133,9 @@ class DiagnoseApp(CrashSafe[int]):
         if not Palette.is_open(app):
             self.push_screen(Palette())
 
+    async def action_quit(self) -> None:
+        self.main.do("quit")
+
     def on_app_blur(self, event: events.AppBlur) -> None:
         self.main.blurred = True
 
@@ -135,4 +145,4 @@ class DiagnoseApp(CrashSafe[int]):
     async def on_unmount(self) -> None:
         from diagnose.wire.threads import in_daemon_thread
 
-        await in_daemon_thread(self.board.close)
+        await in_daemon_thread(partial(self.board.close, at_once=self.main.leaving))

@@ -91,6 +91,7 @@ class MainScreen(Taking):
         self.glyphs = glyphs
         self.selected_key: str | None = None
         self.frozen = False
+        self.ahead = []
         self._due: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -142,7 +143,8 @@ class MainScreen(Taking):
         """Draw everything from the state as it is."""
         if not self.is_mounted:
             return
-        self.query_one(Connectors).show(self.board.sessions.values(), self.selected_key, self.mask_text)
+        sessions = self.board.sessions.values()
+        self.query_one(Connectors).show(sessions, self.selected_key, self.mask_name, self.mask_text)
         self.redraw_run()
 
     def redraw_run(self) -> None:
@@ -256,8 +258,14 @@ class MainScreen(Taking):
 
     def found(self, entries: Sequence[Entry]) -> None:
         """Take the connectors that were found on this machine."""
+        untouched = self.has_class("-list") and self.selected_key == next(iter(self.board.sessions), None)
         self.board.add(entries)
+        self.learn_names()
         self.query_one(Connectors).said(_NONE if not entries else "")
+        first = next(iter(self.board.sessions.values()), None)
+        if untouched and first is not None and first.entry.kind == "connector":
+            self.selected_key = first.key  # the demos were only there before it was found
+            self.entered(first.key)
         self.redraw()
 
     def learn(self, classes: dict[int, type[Pane]]) -> None:
@@ -277,7 +285,7 @@ class MainScreen(Taking):
     def connectors(self) -> Sequence[tuple[str, str, str]]:
         """Key, name and origin of every row, for the palette."""
         rows = [(one.key, one.entry) for one in self.board.sessions.values()]
-        return [(key, self.mask_text(entry.name), entry.client or entry.kind) for key, entry in rows]
+        return [(key, self.mask_name(entry), entry.client or entry.kind) for key, entry in rows]
 
     def now(self) -> float:
         """Seconds of a clock that never goes back."""
