@@ -293,7 +293,9 @@ def test_what_is_found_or_typed_after_the_mask_is_masked_too(tmp_path: Path) -> 
 
 def test_connectors_of_one_name_have_each_their_own_history(tmp_path: Path, lab: Lab) -> None:
     with lab.start("healthy-modern") as one, lab.start("healthy-legacy") as other:
-        first = replace(entry_for(one, "first"), name="github", connector=Connector(name="github", url=one.url))
+        first = replace(
+            entry_for(one, "first"), name="github", connector=Connector(name="github", url=one.url)
+        )
         second = replace(
             entry_for(other, "second"), name="github", connector=Connector(name="github", url=other.url)
         )
