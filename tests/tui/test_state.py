@@ -24,7 +24,6 @@ from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from diagnose.api import diagnose
 from diagnose.connector import Connector, Secret, StdioTransport, load
 from diagnose.connector.model import Source
 from diagnose.history import open_history
