@@ -304,3 +304,18 @@ def test_what_a_server_calls_itself_is_no_markup_and_moves_no_cursor(tmp_path: P
     assert "[red]loud[/red]" in text
     assert "\x1b" not in text
     assert "\u202e" not in text
+
+
+def test_where_only_ascii_is_shown_nothing_else_reaches_the_terminal(tmp_path: Path) -> None:
+    named = Entry(key="x", name="wetter-für-名前", client="Cursor", target="https://a.example/mcp")
+
+    async def act(pilot: Pilot[Any], app: DiagnoseApp) -> list[str]:
+        await pilot.press("enter")
+        seen = [await rested(pilot, app)]
+        for keys in (("question_mark",), ("escape", "o"), ("escape", "escape", "x"), ("escape", "slash")):
+            seen.append(await on(pilot, *keys))
+        return seen
+
+    seen = played(act, [EXPIRED, named], state=tmp_path, ascii_only=True)
+    assert [] == sorted({sign for text in seen for sign in text if not sign.isascii()})
+    assert "wetter-f?r-????" in seen[0]

@@ -17,7 +17,9 @@ from diagnose_tui.app import DiagnoseApp
 from diagnose_tui.discovering import entries_of, typed_entry
 from diagnose_tui.playing import demo_entry
 from diagnose_tui.screens.confirm import ConfirmScreen
+from diagnose_tui.screens.target import TargetScreen
 from diagnose_tui.widgets.detail import Detail
+from textual.events import Paste
 from textual.pilot import Pilot
 
 from diagnose.connector import Connector, StdioTransport, load
@@ -371,3 +373,23 @@ def test_a_second_word_leaves_at_once_although_a_process_does_not_end(tmp_path: 
 
     assert played(act, [typed_entry(connector, Options())], state=tmp_path, go=True)
     assert [] == sleepers()
+
+
+def test_a_pasted_url_is_there_to_be_diagnosed_and_nothing_runs_before_enter(
+    tmp_path: Path, lab: Lab
+) -> None:
+    with lab.start("healthy-modern") as running:
+
+        async def act(pilot: Pilot[Any], app: DiagnoseApp) -> tuple[str, int, str]:
+            app.post_message(Paste(f"{running.url}\nq\n"))
+            await until(pilot, lambda: isinstance(app.screen, TargetScreen))
+            await until(pilot, lambda: running.url in shown(app))
+            before, sent = shown(app), len(running.log)
+            await on(pilot, "enter")
+            await until(pilot, lambda: str(app.main.selected_key).startswith("typed"))
+            return before, sent, await rested(pilot, app)
+
+        before, sent, after = played(act, [EXPIRED], state=tmp_path)
+    assert "it is reached over HTTP" in before
+    assert 0 == sent
+    assert "PASSED" in after

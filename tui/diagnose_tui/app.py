@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 
 from diagnose.options import Options
+from diagnose_tui.ascii_lines import AsciiLines
 from diagnose_tui.board import Board
 from diagnose_tui.crash import CrashSafe
 from diagnose_tui.entries import Entry
-from diagnose_tui.glyphs import glyphs_for
+from diagnose_tui.glyphs import ASCII, glyphs_for
 from diagnose_tui.panes import TABS
 from diagnose_tui.screens.main import Heard, MainScreen
 from diagnose_tui.screens.too_small import follow_size
@@ -57,6 +59,7 @@ class DiagnoseApp(CrashSafe[int]):
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q,ctrl+c", "quit", "Quit", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False),
     ]
 
     def __init__(
@@ -78,7 +81,9 @@ class DiagnoseApp(CrashSafe[int]):
         self.board.add(entries)
         self._finder = finder
         self._go = go
-        self.main = MainScreen(self.board, glyphs_for(ascii_only=ascii_only, environ=environ))
+        glyphs = glyphs_for(ascii_only=ascii_only, environ=environ)
+        self.main = MainScreen(self.board, glyphs)
+        self._lines = (AsciiLines(),) if glyphs is ASCII else ()
         self.main.watch_s = watch_s
 
     def _told(self, key: str, told: Told) -> None:
@@ -93,6 +98,9 @@ class DiagnoseApp(CrashSafe[int]):
 
     def on_heard(self, message: Heard) -> None:
         self.main.take(message)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return (*super().get_line_filters(), *self._lines)
 
     def get_default_screen(self) -> MainScreen:
         return self.main

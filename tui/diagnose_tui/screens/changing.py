@@ -22,9 +22,13 @@ class Changing(Deeds):
     """The actions of the group Change."""
 
     async def do_new_target(self) -> None:
+        await self.new_target()
+
+    async def new_target(self, typed: str = "") -> None:
+        """Ask for a URL or a command, ``typed`` to begin with, and diagnose it."""
         from diagnose_tui.screens.target import TargetScreen
 
-        connector = await self.asks(TargetScreen())
+        connector = await self.asks(TargetScreen(typed))
         if connector is None:
             return
         entry = typed_entry(connector, self.board.options, key=f"typed{len(self.board.sessions)}")

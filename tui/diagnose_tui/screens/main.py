@@ -225,6 +225,12 @@ class MainScreen(Taking):
     def on_tabs_chosen(self, message: Tabs.Chosen) -> None:
         self.action_tab(message.place)
 
+    def on_paste(self, event: events.Paste) -> None:
+        pasted = next(iter(event.text.strip().splitlines()), "")
+        if pasted:
+            event.stop()
+            self.run_worker(self.new_target(pasted), group="new_target")
+
     async def on_run_list_opened(self, message: RunList.Opened) -> None:
         await self.open_kept(message.run_id)
 
