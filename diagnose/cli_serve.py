@@ -120,7 +120,13 @@ def _serve(sock: socket.socket, words: Sequence[str]) -> int:
         # Whatever a library prints from now on is no address.
         beside.enter_context(contextlib.redirect_stdout(_Beside()))
 
-    argv = [sys.executable, "-m", "diagnose", "tui", *words]
+    argv = [
+        sys.executable,
+        "-P",
+        "-m",
+        "diagnose_tui.browser.visitor",
+        *words,
+    ]  # -P: no module of this folder
     with contextlib.ExitStack() as beside:
         asyncio.run(serve_app(argv, sock, announce=announce, say=say))
     return ExitCode.PASSED if all(told) else ExitCode.USAGE

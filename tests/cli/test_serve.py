@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -20,6 +22,10 @@ from cli.conftest import Run
 pytest.importorskip("textual_serve", reason="the extra web is not installed here")
 
 import aiohttp
+from aiohttp import web
+from diagnose_tui.browser.door import Door, new_key
+from diagnose_tui.browser.server import AppServer
+from diagnose_tui.browser.serving import listening
 from diagnose_tui.browser.visit import Visit, bounded
 from textual_serve.download_manager import DownloadManager
 
@@ -187,7 +193,7 @@ def test_a_page_gets_an_app_of_its_own_with_the_words_of_the_command_line(server
             return [word for child in server.process.children() for word in child.cmdline()]
 
     words = asyncio.run(opened())
-    assert ["-m", "diagnose", "tui", "--demo", "tls-expired"] == words[-5:]
+    assert ["-m", "diagnose_tui.browser.visitor", "--demo", "tls-expired"] == words[-4:]
 
 
 def test_a_key_reaches_the_app_and_its_end_is_the_end_of_the_page(server: Served) -> None:
@@ -212,6 +218,21 @@ def test_a_page_that_is_closed_leaves_no_process(server: Served) -> None:
 
     _, alive = psutil.wait_procs(asyncio.run(closed()), timeout=_PATIENCE_S)
     assert [] == alive
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows passes no pipe on by its number")
+def test_a_server_that_is_killed_leaves_no_process() -> None:
+    with served("--demo", "tls-expired") as running:
+
+        async def killed() -> list[psutil.Process]:
+            async with terminal(running) as one:
+                await shows(one, "TLS003")
+                children = running.process.children(recursive=True)
+                running.child.kill()
+                return children
+
+        _, alive = psutil.wait_procs(asyncio.run(killed()), timeout=_PATIENCE_S)
+        assert [] == alive
 
 
 @pytest.mark.parametrize("said", ["nonsense", "[]", '["resize", {}]', '["stdin"]', '["stdin", 7]', "{}"])
@@ -319,8 +340,6 @@ def test_no_page_asks_for_a_terminal_of_an_impossible_size(said: object, cells: 
     ],
 )
 def test_the_browser_is_sent_to_web_addresses_alone(url: str | None, opened: bool) -> None:
-    import json
-
     sent: list[str] = []
 
     async def keep(text: str) -> None:
@@ -332,3 +351,38 @@ def test_the_browser_is_sent_to_web_addresses_alone(url: str | None, opened: boo
     visit = Visit(["app"], write_bytes=ignore, write_str=keep, close=ignore, downloads=DownloadManager())
     asyncio.run(visit.on_meta(json.dumps({"type": "open_url", "url": url, "new_tab": True}).encode()))
     assert opened is bool(sent)
+
+
+def test_a_file_that_the_app_gives_is_fetched_by_its_own_key_and_runs_nothing() -> None:
+    app = Path(__file__).parents[1] / "tui" / "delivering_app.py"
+
+    async def fetched() -> Answer:
+        async with AsyncExitStack() as closing:
+            sock = listening("127.0.0.1", 0)
+            host = f"127.0.0.1:{sock.getsockname()[1]}"
+            door = Door(key=new_key(), hosts=frozenset({host}))
+            runner = web.AppRunner(
+                AppServer([sys.executable, str(app)], door=door, title="x").application(), access_log=None
+            )
+            await runner.setup()
+            closing.push_async_callback(runner.cleanup)
+            await web.SockSite(runner, sock).start()
+            client = await closing.enter_async_context(aiohttp.ClientSession())
+            opened = await client.ws_connect(
+                f"http://{host}/{door.key}/ws", headers={"Origin": f"http://{host}"}
+            )
+            await opened.send_json(["stdin", "d"])
+            async with asyncio.timeout(_PATIENCE_S):
+                while (message := await opened.receive()).type is not aiohttp.WSMsgType.TEXT:
+                    continue
+            kind, key = message.json()
+            assert "deliver_file_start" == kind
+            async with client.get(f"http://{host}/download/{key}") as answer:
+                made = Answer(status=answer.status, headers=answer.headers.copy(), text=await answer.text())
+            await opened.close()
+            return made
+
+    answer = asyncio.run(fetched())
+    assert (200, "image/svg+xml; charset=utf-8") == (answer.status, answer.headers["Content-Type"])
+    assert "<script>" in answer.text
+    assert "default-src 'none'; script-src 'self'" in answer.headers["Content-Security-Policy"]

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -94,12 +94,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
     for flag in _FLAGS:
         options.add_argument(flag)
     options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    saved = str(tmp_path_factory.mktemp("saved"))
-    options.add_experimental_option("prefs", {"download.default_directory": saved})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     started = webdriver.Chrome(service=Service(_program("chromedriver")), options=options)
     started.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _LISTENING})
-    started.saved = Path(saved)
     yield started
     started.quit()
 
@@ -161,7 +158,8 @@ def test_nothing_is_loaded_from_elsewhere(page: webdriver.Chrome) -> None:
     assert any(url.endswith("textual.js") for url in loaded)
     assert [] == [url for url in loaded if not url.startswith((f"{origin}/", "data:"))]
     assert [] == page.execute_script("return window.broken")
-    assert [] == [entry["message"] for entry in page.get_log("browser") if entry["level"] == "SEVERE"]
+    logged: Any = cast(Any, page).get_log("browser")
+    assert [] == [entry["message"] for entry in logged if entry["level"] == "SEVERE"]
 
 
 def test_the_end_of_the_app_is_said_and_another_one_can_be_started(page: webdriver.Chrome) -> None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from diagnose.records import record
 
@@ -24,8 +23,6 @@ _POLICY = (
     "frame-ancestors 'none'"
 )
 """Styles are inline because xterm.js makes its own; scripts never are."""
-
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def new_key() -> str:
@@ -40,13 +37,13 @@ class Door:
     key: str
     hosts: frozenset[str]
 
-    def middleware(self) -> Callable[[web.Request, _Handler], Awaitable[web.StreamResponse]]:
+    def middleware(self) -> Middleware:
         """What looks at each request before anybody answers it."""
 
         @web.middleware
-        async def guard(request: web.Request, handler: Any) -> web.StreamResponse:
+        async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             self._check(request)
-            return await handler(request)  # type: ignore[no-any-return]  # as aiohttp's own type says
+            return await handler(request)
 
         return guard
 

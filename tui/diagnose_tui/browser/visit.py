@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
+
+from diagnose_tui.browser.visitor import LIFELINE
 
 __all__ = ["Visit", "bounded"]
 
@@ -51,12 +56,22 @@ class Visit(AppService):
             download_manager=downloads,
         )
         self._argv = tuple(argv)
+        self._lifeline: int | None = None
 
     async def _open_app_process(self, width: int = 80, height: int = 24) -> Process:
         environment = self._build_environment(width=bounded(width), height=bounded(height))
-        self._process = process = await asyncio.create_subprocess_exec(
-            *self._argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment
-        )
+        more: dict[str, Any] = {}
+        held: int | None = None
+        if sys.platform != "win32":  # which passes no pipe on by its number
+            held, self._lifeline = os.pipe()
+            environment[LIFELINE], more["pass_fds"] = str(held), (held,)
+        try:
+            self._process = process = await asyncio.create_subprocess_exec(
+                *self._argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment, **more
+            )
+        finally:
+            if held is not None:
+                os.close(held)
         self._stdin = process.stdin
         return process
 
@@ -81,3 +96,6 @@ class Visit(AppService):
                     self._process.kill()
         if self._process is not None:
             await self._process.wait()
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None

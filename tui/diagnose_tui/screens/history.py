@@ -24,7 +24,10 @@ __all__ = ["HistoryScreen"]
 
 
 class HistoryScreen(Sheet[Report | None]):
-    """``load`` gives the whole report of a run; it may block, and is called in a thread."""
+    """``load`` gives the whole report of a run; it may block, and is called in a thread.
+
+    ``masked`` gives a report as it may be shown here; the answer is the report as it is.
+    """
 
     HEADING = "Earlier runs"
     KEYS = "Enter open   Space mark   d compare   Esc leave"
@@ -42,12 +45,14 @@ class HistoryScreen(Sheet[Report | None]):
         runs: Sequence[Entry],
         load: Callable[[str], Report],
         glyphs: Glyphs = UNICODE,
+        masked: Callable[[Report], Report] = lambda report: report,
     ) -> None:
         super().__init__()
         self._named = name
         self._runs = runs
         self._load = load
         self._glyphs = glyphs
+        self._masked = masked
 
     def body(self) -> Iterable[Widget]:
         yield Static(line(self._named, "bold"), markup=False)
@@ -85,7 +90,7 @@ class HistoryScreen(Sheet[Report | None]):
     def _compare(self, reports: Sequence[Report]) -> None:
         from diagnose_tui.screens.compare import CompareScreen
 
-        before, after = reports
+        before, after = map(self._masked, reports)
         self.app.push_screen(CompareScreen(before, after, self._glyphs))
 
     def _say(self, sentence: str) -> None:

@@ -161,7 +161,7 @@ class StepList(Widget, can_focus=True):
         head = Content.assemble(
             (self._signs.here if here else " ", "$accent"),
             (f"{sign} {word:<7} ", STATUS_STYLES[status]),
-            (f"{number:>2} ", "dim"),
+            (f"{number:>2} ", "$text-muted"),
             (f"{title[:19]:<19}", "bold" if here else ""),
             (f"{took:>10} ", ""),
         )
@@ -175,9 +175,9 @@ class StepList(Widget, can_focus=True):
 
     def _after(self, step: StepResult | None, running: bool, room: int) -> Content:
         if step is not None and "reused" in step.facts:
-            return line(_reused(step), "dim").truncate(room, ellipsis=True)
+            return line(_reused(step), "$text-muted").truncate(room, ellipsis=True)
         if step is not None and step.started_ms is None:
-            return line(reason(step, self._view.steps), "dim").truncate(room, ellipsis=True)
+            return line(reason(step, self._view.steps), "$text-muted").truncate(room, ellipsis=True)
         codes = _codes(step)
         width = max(min(room - max(len(codes) + 1, 9), 60), 0)
         if width < _LEAST_BAR or (step is None and not running):
@@ -205,8 +205,8 @@ class StepList(Widget, can_focus=True):
         said = Content.assemble(
             " ",
             (f"{sign} {STATUSES[status]:<7} ", STATUS_STYLES[status]),
-            (f"{first.number}-{last.number} ", "dim"),
-            line(f"{word}{'' if unreached else f'  {_time(took)}'}", "dim"),
+            (f"{first.number}-{last.number} ", "$text-muted"),
+            line(f"{word}{'' if unreached else f'  {_time(took)}'}", "$text-muted"),
         )
         return said.truncate(width, ellipsis=True)
 
@@ -222,12 +222,12 @@ class StepList(Widget, can_focus=True):
         room = max(min(width - _FIXED - 9, 60), 0)
         began = exchange.started_ms
         if room < _LEAST_BAR or began is None:
-            return Content.assemble(head, line(said, "dim")).truncate(width, ellipsis=True)
+            return Content.assemble(head, line(said, "$text-muted")).truncate(width, ellipsis=True)
         first, cells = bar(began, (timings and sum(timings.values())) or 0.0, self._total_ms, room)
         drawn = Content.assemble(
             " " * first, (self._signs.thin * cells, "$text-accent"), " " * (room - first - cells)
         )
-        return Content.assemble(head, drawn, " ", line(said, "dim")).truncate(width, ellipsis=True)
+        return Content.assemble(head, drawn, " ", line(said, "$text-muted")).truncate(width, ellipsis=True)
 
     def _spinner(self) -> str:
         if self.app.animation_level == "none":
