@@ -339,7 +339,7 @@ def test_nothing_is_left_on_the_loop_when_the_app_ends(tmp_path: Path) -> None:
     assert not app.board.alive
 
 
-def test_a_pasted_url_is_there_to_be_diagnosed_and_nothing_runs_before_enter(
+def test_a_pasted_url_is_there_to_be_run_and_nothing_goes_before_enter(
     tmp_path: Path, lab: Lab
 ) -> None:
     with lab.start("healthy-modern") as running:
