@@ -339,9 +339,43 @@ def test_nothing_is_left_on_the_loop_when_the_app_ends(tmp_path: Path) -> None:
     assert not app.board.alive
 
 
-def test_a_pasted_url_is_there_to_be_run_and_nothing_goes_before_enter(
-    tmp_path: Path, lab: Lab
-) -> None:
+def test_leaving_while_a_run_goes_says_what_is_waited_for_and_ends_it_in_order(tmp_path: Path) -> None:
+    async def act(pilot: Pilot[Any], app: DiagnoseApp) -> tuple[str, int | None]:
+        await pilot.press("enter")
+        await until(pilot, lambda: app.main.view().running == "http_reachability")
+        session = app.main.session
+        assert session is not None
+        await pilot.press("q")
+        await until(pilot, lambda: app.return_code is not None)
+        return session.status, app.return_code
+
+    assert ("error", 0) == played(act, [HANGS], state=tmp_path)
+
+
+def test_a_second_word_leaves_at_once_although_a_process_does_not_end(tmp_path: Path) -> None:
+    stubborn = (
+        "import signal, sys, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(1)"
+    )
+    connector = Connector(
+        name="stubborn",
+        transport=StdioTransport(command=sys.executable, args=("-c", stubborn, "diagnose-app-test")),
+    )
+
+    async def act(pilot: Pilot[Any], app: DiagnoseApp) -> bool:
+        await until(pilot, lambda: bool(sleepers()))
+        await pilot.press("q")
+        await until(pilot, lambda: app.main.leaving)
+        await pilot.press("q")
+        await until(pilot, lambda: app.return_code is not None)
+        session = app.main.session
+        assert session is not None
+        return session.busy
+
+    assert played(act, [typed_entry(connector, Options())], state=tmp_path, go=True)
+    assert [] == sleepers()
+
+
+def test_a_pasted_url_is_there_to_be_run_and_nothing_goes_before_enter(tmp_path: Path, lab: Lab) -> None:
     with lab.start("healthy-modern") as running:
 
         async def act(pilot: Pilot[Any], app: DiagnoseApp) -> tuple[str, int, str]:

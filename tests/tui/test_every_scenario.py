@@ -52,12 +52,13 @@ async def opened(chosen: Sequence[Scenario]) -> dict[str, str]:
     async with app.run_test(size=(140, 50)) as pilot:
         await until(pilot, lambda: app.main.query_one(Detail).pane is not None)
         for scenario in chosen:
-            problem = await look_at(pilot, app, scenario)
+            try:
+                problem = await look_at(pilot, app, scenario)
+            except Exception as error:
+                error.add_note(f"while {scenario.name} was looked at")
+                raise
             if problem is not None:
                 wrong[scenario.name] = problem
-            if app.crash is not None:
-                wrong[scenario.name] = f"{app.crash.kind} at {app.crash.place}"
-                break
     return wrong
 
 
@@ -66,8 +67,8 @@ async def look_at(pilot: Pilot[Any], app: DiagnoseApp, scenario: Scenario) -> st
     session = app.board.sessions[demo_entry(scenario.name).key]
     app.main.enter(session.key)
     app.main.do("run")
-    await until(pilot, lambda: app.crash is not None or not (session.busy or session.status == "idle"))
-    await until(pilot, lambda: app.crash is not None or f" {session.code or 'PASSED'}" in shown(app))
+    await until(pilot, lambda: not session.busy and session.status != "idle")
+    await until(pilot, lambda: f" {session.code or 'PASSED'}" in shown(app))
     detail = app.main.query_one(Detail)
     for place in range(len(TABS)):
         detail.open(place)

@@ -141,6 +141,9 @@ class DiagnoseApp(CrashSafe[int]):
         if not Palette.is_open(app):
             self.push_screen(Palette())
 
+    async def action_quit(self) -> None:
+        self.main.do("quit")
+
     def on_app_blur(self, event: events.AppBlur) -> None:
         self.main.blurred = True
 
@@ -150,4 +153,4 @@ class DiagnoseApp(CrashSafe[int]):
     async def on_unmount(self) -> None:
         from diagnose.wire.threads import in_daemon_thread
 
-        await in_daemon_thread(self.board.close)
+        await in_daemon_thread(partial(self.board.close, at_once=self.main.leaving))

@@ -110,9 +110,13 @@ class Board:
         """Whether runs can go."""
         return self._walks.alive
 
-    def close(self) -> None:
-        """End every run and every scenario; blocks for some seconds at most."""
-        self._walks.close(_CLOSING)
+    def end_runs(self) -> None:
+        """End every run, and wait for their teardowns; blocks for some seconds at most."""
+        self._walks.end_runs(_CLOSING)
+
+    def close(self, *, at_once: bool = False) -> None:
+        """End every run and every scenario; blocks for some seconds at most, ``at_once`` for a moment."""
+        self._walks.close(0.1 if at_once else _CLOSING)
         self._playing.close()
         self.kept.close()
 

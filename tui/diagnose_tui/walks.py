@@ -117,6 +117,11 @@ class Walks:
         """Whether the thread of the runs is there."""
         return self._thread.is_alive()
 
+    def end_runs(self, within: float) -> None:
+        """End every run, and wait for their teardowns; blocks ``within`` seconds at most."""
+        with suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(self._end_runs(), self._loop).result(within)
+
     def close(self, within: float) -> None:
         """End every run and the thread; blocks ``within`` seconds at most. No process stays behind."""
         with suppress(TimeoutError):
@@ -129,12 +134,15 @@ class Walks:
         if not self._thread.is_alive():
             self._loop.close()
 
-    async def _drain(self) -> None:
+    async def _end_runs(self) -> None:
         tasks = list(self._tasks.values())
         for key in list(self._tasks):
             self._cancel(key)
         if tasks:
             await asyncio.wait(tasks)
+
+    async def _drain(self) -> None:
+        await self._end_runs()
         # What a check left to a task of its own (a connection being closed) ends with the loop.
         rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in rest:
@@ -178,7 +186,7 @@ class Walks:
                         )
                         if event.result.id == "list_tools":
                             # Cleaned here, once: thousands of tools would take a screen half a second.
-                            tools = await in_daemon_thread(partial(list, run.tools()))
+                            tools: list[Any] = await in_daemon_thread(partial(list, run.tools()))
                             self._told(key, Listed(tools=tools))
                     self._told(key, event)
         finally:

@@ -12,6 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from diagnose.events import RunFinished
+from diagnose.wire.threads import in_daemon_thread
 from diagnose_tui.board import Board
 from diagnose_tui.entries import Entry
 from diagnose_tui.glyphs import Glyphs
@@ -19,7 +20,7 @@ from diagnose_tui.keys import BY_ID, key_shown
 from diagnose_tui.reasons import Situation, why_not
 from diagnose_tui.session import Session
 from diagnose_tui.view import View
-from diagnose_tui.walks import Told
+from diagnose_tui.walks import Refused, Told
 from diagnose_tui.widgets.connectors import Connectors
 from diagnose_tui.widgets.detail import Detail
 from diagnose_tui.widgets.step_list import StepList
@@ -45,6 +46,8 @@ class Deeds(Screen[int]):
     watch_s: float = 30.0
     blurred: bool = False
     mask: Mask | None = None
+    leaving: bool = False
+    """Whether somebody wants to leave, and the runs are being ended."""
     opens = False
     """Whether something was asked for that may open a screen: what is typed meanwhile is meant for that."""
     ahead: list[tuple[str, str | None]]
@@ -224,7 +227,7 @@ class Deeds(Screen[int]):
 
     def watch_due(self) -> None:
         """Start what is due: never two at once, never while the terminal is out of sight."""
-        if self.blurred:
+        if self.blurred or self.leaving:
             return
         for session in self.board.sessions.values():
             if session.watched and not session.busy and session.runnable and self.now() >= session.next_at:
@@ -233,6 +236,8 @@ class Deeds(Screen[int]):
 
     def heard(self, session: Session, told: Told) -> None:
         """What follows from what a run said."""
+        if isinstance(told, Refused) and session.trouble is None:
+            self.say(f"{told.problem.what}: {told.problem.hint}", warning=True)
         if isinstance(told, RunFinished):
             if session.watched:
                 self._plan(session, told.report)
@@ -347,5 +352,12 @@ class Deeds(Screen[int]):
         kept = [(label, self.mask_text(place)) for label, place in places(self.board.environ)]
         self.app.push_screen(HelpScreen(rows, kept))
 
-    def do_quit(self) -> None:
+    async def do_quit(self) -> None:
+        self.opens = False  # it opens nothing, and the next key may be a second word
+        going = sum(one.busy for one in self.board.sessions.values())
+        if going and not self.leaving:
+            self.leaving = True
+            runs = "the run" if going == 1 else f"{going} runs"
+            self.say(f"closing what {runs} opened; once more leaves at once")
+            await in_daemon_thread(self.board.end_runs)
         self.app.exit(0)
