@@ -375,9 +375,7 @@ def test_a_second_word_leaves_at_once_although_a_process_does_not_end(tmp_path: 
     assert [] == sleepers()
 
 
-def test_a_pasted_url_is_there_to_be_diagnosed_and_nothing_runs_before_enter(
-    tmp_path: Path, lab: Lab
-) -> None:
+def test_a_pasted_url_is_there_to_be_run_and_nothing_goes_before_enter(tmp_path: Path, lab: Lab) -> None:
     with lab.start("healthy-modern") as running:
 
         async def act(pilot: Pilot[Any], app: DiagnoseApp) -> tuple[str, int, str]:

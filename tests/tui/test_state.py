@@ -17,6 +17,7 @@ from diagnose_tui.entries import Edited, Entry
 from diagnose_tui.playing import demo_entry
 from diagnose_tui.screens.confirm import ConfirmScreen
 from diagnose_tui.screens.history import HistoryScreen
+from diagnose_tui.screens.main import Heard
 from diagnose_tui.screens.target import TargetScreen
 from diagnose_tui.walks import Began, Refused
 from diagnose_tui.widgets.connectors import Connectors
@@ -369,3 +370,31 @@ def test_a_kept_run_can_be_written_while_the_app_closes(tmp_path: Path, lab: Lab
         played(act, [entry_for(running)], state=tmp_path)
     with open_history({"DIAGNOSE_STATE_DIR": str(tmp_path / "state")}) as history:
         assert 1 == len(history.runs("lab"))
+
+
+def test_no_login_is_offered_where_the_connector_has_a_credential_of_another_kind(tmp_path: Path) -> None:
+    async def act(pilot: Pilot[Any], app: DiagnoseApp) -> str | None:
+        await pilot.press("enter")
+        await rested(pilot, app)
+        return app.main.why_not("log_in")
+
+    reason = played(act, [demo_entry("token-expired")], state=tmp_path)
+    assert "it has a bearer credential, which no login gives: o changes that" == reason
+
+
+def test_a_login_that_is_refused_leaves_the_run_that_is_shown(tmp_path: Path) -> None:
+    async def act(pilot: Pilot[Any], app: DiagnoseApp) -> tuple[str, bool]:
+        await pilot.press("enter")
+        await rested(pilot, app)
+        session = app.main.session
+        assert session is not None
+        session.logs_in = True
+        session.queue()
+        problem = Problem(code="CFG020", name="cfg.x", severity="error", what="no keyring", hint="unlock it")
+        app.on_heard(Heard(session.key, Refused(problem=problem)))
+        await until(pilot, lambda: "no keyring: unlock it" in " ".join(shown(app).split()))
+        return shown(app), session.logs_in
+
+    text, logs_in = played(act, [demo_entry("auth-dcr-only")], state=tmp_path)
+    assert "TOK001" in text
+    assert not logs_in

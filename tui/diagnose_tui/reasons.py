@@ -88,10 +88,13 @@ def _tool(now: Situation) -> str | None:
 def _log_in(now: Situation) -> str | None:
     session = now.session
     other = _edit(now) or _run(now)
-    if other is not None or session is None or session.entry.connector is None:
+    connector = session.wanted_connector if session is not None else None
+    if other is not None or session is None or connector is None:
         return other
-    if session.entry.connector.stdio is not None:
+    if connector.stdio is not None:
         return "a local process has no login"
+    if connector.credential.type not in ("none", "oauth2"):
+        return f"it has a {connector.credential.type} credential, which no login gives: o changes that"
     asks = next((step for step in session.steps if step.id == "auth_discovery"), None)
     asked = asks is not None and asks.facts.get("required") is not False
     return None if asked else "this server asks for no login"

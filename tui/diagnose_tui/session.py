@@ -195,6 +195,8 @@ class Session:
             self._exchanges[told.step] = told.exchanges
         elif isinstance(told, Listed):
             self.tools = told.tools
+        elif isinstance(told, Refused) and self.logs_in and self.report is not None:
+            self._end(self.report.verdict.status)  # what is shown stays true
         elif isinstance(told, Refused):
             self._forget()
             self._end("error" if told.problem.code.startswith("BUG") else "failed")

@@ -20,7 +20,7 @@ from diagnose_tui.keys import BY_ID, key_shown
 from diagnose_tui.reasons import Situation, why_not
 from diagnose_tui.session import Session
 from diagnose_tui.view import View
-from diagnose_tui.walks import Told
+from diagnose_tui.walks import Refused, Told
 from diagnose_tui.widgets.connectors import Connectors
 from diagnose_tui.widgets.detail import Detail
 from diagnose_tui.widgets.step_list import StepList
@@ -236,6 +236,8 @@ class Deeds(Screen[int]):
 
     def heard(self, session: Session, told: Told) -> None:
         """What follows from what a run said."""
+        if isinstance(told, Refused) and session.trouble is None:
+            self.say(f"{told.problem.what}: {told.problem.hint}", warning=True)
         if isinstance(told, RunFinished):
             if session.watched:
                 self._plan(session, told.report)

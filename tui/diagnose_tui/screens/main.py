@@ -184,7 +184,8 @@ class MainScreen(Taking):
     def _about(self, view: View, session: Session) -> str:
         dot = f" {self.glyphs.dot} "
         known = [] if view.report is None else headline(view.report)
-        took = [f"{session.elapsed_ms:.0f} ms"] if session.status not in ("idle", "queued") else []
+        counts = session.status == "running" or (session.report is not None and not session.busy)
+        took = [f"{session.elapsed_ms:.0f} ms"] if counts else []
         place = [self.mask_text(part) for part in (session.entry.client, session.entry.place) if part]
         note = [session.note] if session.note else []
         return dot.join([*note, *known, *took, *place])

@@ -156,7 +156,7 @@ class Connectors(Vertical):
         if session.trouble is not None and status == "idle":
             status = "error"
         sign = self._glyphs.status[status]
-        name = self._called(entry) + (" *" if session.edited is not None else "")
+        name = ("* " if session.edited is not None else "") + self._called(entry)
         off = "" if entry.enabled else " (switched off)"
         off = " (overridden)" if entry.overridden and not off else off
         # Of two that have one name, whose each is; a wide list says that of all.
