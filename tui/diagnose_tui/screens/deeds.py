@@ -24,6 +24,7 @@ from diagnose_tui.widgets.step_list import StepList
 if TYPE_CHECKING:
     from diagnose.model import Report
     from diagnose_tui.privacy import Mask
+    from diagnose_tui.widgets.run_list import Calendar
 
 __all__ = ["Deeds"]
 
@@ -42,6 +43,8 @@ class Deeds(Screen[int]):
     watch_s: float = 30.0
     blurred: bool = False
     mask: Mask | None = None
+    calendar: Calendar | None = None
+    """What ages are counted from; None: this machine's."""
 
     @property
     def session(self) -> Session | None:

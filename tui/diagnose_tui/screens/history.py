@@ -15,7 +15,7 @@ from diagnose.model import Report
 from diagnose_tui.glyphs import UNICODE, Glyphs
 from diagnose_tui.screens.sheet import Sheet
 from diagnose_tui.text import line
-from diagnose_tui.widgets.run_list import RunList
+from diagnose_tui.widgets.run_list import Calendar, RunList
 
 if TYPE_CHECKING:
     from diagnose.history import Entry
@@ -42,16 +42,18 @@ class HistoryScreen(Sheet[Report | None]):
         runs: Sequence[Entry],
         load: Callable[[str], Report],
         glyphs: Glyphs = UNICODE,
+        calendar: Calendar | None = None,
     ) -> None:
         super().__init__()
         self._named = name
         self._runs = runs
         self._load = load
         self._glyphs = glyphs
+        self._calendar = calendar
 
     def body(self) -> Iterable[Widget]:
         yield Static(line(self._named, "bold"), markup=False)
-        yield RunList(self._glyphs)
+        yield RunList(self._glyphs, self._calendar)
 
     def foot(self) -> Iterable[Widget]:
         yield Static("", id="history-trouble", markup=False)

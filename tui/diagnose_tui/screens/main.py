@@ -152,7 +152,7 @@ class MainScreen(Taking):
         detail = self.query_one(Detail)
         detail.show(view)
         if session is not None and isinstance(detail.pane, HistoryPane):
-            detail.pane.show_runs(self.board.kept.rows(session.key))
+            detail.pane.show_runs(self.board.kept.rows(session.key), self.calendar)
         self.query_one(KeyBar).refresh()
 
     def _draw_steps(self, view: View, session: Session | None) -> None:

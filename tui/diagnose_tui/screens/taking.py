@@ -65,7 +65,7 @@ class Taking(Changing):
             return
         rows = self.board.kept.rows(session.key)
         name = self.mask_text(session.entry.name)
-        report = await self.asks(HistoryScreen(name, rows, self._kept_report, self.glyphs))
+        report = await self.asks(HistoryScreen(name, rows, self._kept_report, self.glyphs, self.calendar))
         if report is not None:
             session.show_earlier(report)
             self.redraw()

@@ -142,11 +142,18 @@ class Connectors(Vertical):
         off = "" if entry.enabled else " (switched off)"
         head = Content.assemble((f" {sign} ", STATUS_STYLES[status]), line(name + off))
         if wide:
-            about = line(f"{entry.client:<20}  {self._mask(entry.target)}", "dim")
-            head = Content.assemble(head.truncate(30, ellipsis=True, pad=True), "  ", about)
-        room = width - len(after) - 1
+            named, client = self._columns()
+            about = line(f"{entry.client:<{client}}  {self._mask(entry.target)}", "dim")
+            head = Content.assemble(head.truncate(named, ellipsis=True, pad=True), "  ", about)
+        room = width - (len(after) + 1 if after else 0)
         shown = head.truncate(max(room, 10), ellipsis=True, pad=True)
         return Content.assemble(shown, " ", (after, STATUS_STYLES[status]))
+
+    def _columns(self) -> tuple[int, int]:
+        """What the names and the clients take, where there is room for more than names."""
+        entries = [session.entry for session in self._sessions]
+        named = max((len(self._mask(entry.name)) for entry in entries), default=0)
+        return min(named + 5, 30), min(max((len(entry.client) for entry in entries), default=0), 20)
 
     def _count(self) -> Content:
         states = [session.status for session in self._sessions]
