@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
+from diagnose_tui.app import DiagnoseApp
 from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
@@ -26,13 +27,15 @@ _NEEDLESS = (
 )
 
 
-async def settled(pilot: Pilot[Any]) -> None:
+async def settled(pilot: Pilot[int]) -> None:
     """Wait until nothing works in the background and the picture no longer changes."""
-    app: App[Any] = pilot.app
+    app: DiagnoseApp = pilot.app
     for field in (*app.screen.query(Input), *app.screen.query(TextArea)):
         field.cursor_blink = False
     for worker in [one for one in app.workers if one.group in _SHORT_WORK]:
         await worker.wait()
+    while not app.main.settled:
+        await pilot.pause()
     before = ""
     while before != (before := app.export_screenshot()):
         await pilot.pause()

@@ -2,8 +2,8 @@
 
 They are drawn from reports that were made once (``python tests/frozen_reports.py``), in an app whose
 surroundings are fixed: no clock, port, folder or machine shows in them. What is compared is what somebody
-sees, each piece of text with its place, colour and weight, and each background: the bytes of an SVG hold names
-and numbers that Rich changes at will. After a change on purpose:
+sees, each piece of text with its place, colour and weight, and each background: the bytes of an SVG hold
+names and numbers that Rich changes at will. After a change on purpose:
 KEEP_SNAPSHOTS=1 pytest tests/tui/test_pictures.py, and look at them.
 """
 

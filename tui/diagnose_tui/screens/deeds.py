@@ -245,7 +245,7 @@ class Deeds(Screen[int]):
         if self.has_class("-zoomed"):
             self.remove_class("-zoomed")
         elif self.focused is not None and self.focused.has_focus and self._is_in_pane():
-            self.query_one(StepList).focus()
+            self.set_focus(self.query_one(StepList))
         elif not self.query_one(Connectors).close_filter():
             self.show_list()
 

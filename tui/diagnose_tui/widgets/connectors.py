@@ -181,7 +181,7 @@ class Connectors(Vertical):
         """Let somebody type what the rows must hold; a word after ``!`` must not be there."""
         field = self.query_one("#filter", Input)
         field.add_class("open")
-        field.focus()
+        self.screen.set_focus(field)  # at once: what is typed next belongs there
 
     def close_filter(self) -> bool:
         """Show every row again; False where nothing was filtered."""
@@ -190,7 +190,7 @@ class Connectors(Vertical):
             return False
         field.value = ""
         field.remove_class("open")
-        self.rows.focus()
+        self.screen.set_focus(self.rows)
         return True
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -200,7 +200,9 @@ class Connectors(Vertical):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.rows.focus()
+        self.screen.set_focus(self.rows)
+        if len(self._shown) == 1:  # nothing is left to choose
+            self.post_message(self.Opened(self._shown[0]))
 
     def _under_cursor(self) -> str | None:
         place = self.rows.highlighted
