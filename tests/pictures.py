@@ -29,7 +29,8 @@ _NEEDLESS = (
 
 async def settled(pilot: Pilot[int]) -> None:
     """Wait until nothing works in the background and the picture no longer changes."""
-    app: DiagnoseApp = pilot.app
+    app = pilot.app
+    assert isinstance(app, DiagnoseApp)
     for field in (*app.screen.query(Input), *app.screen.query(TextArea)):
         field.cursor_blink = False
     for worker in [one for one in app.workers if one.group in _SHORT_WORK]:

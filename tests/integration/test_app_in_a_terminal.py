@@ -155,7 +155,7 @@ def test_from_the_file_of_a_client_to_the_cause_by_keys_alone(
         terminal.press("8")
         terminal.shows("just now", "the first run that is kept")
         terminal.press("r")
-        terminal.shows("no other verdict than the run before")
+        terminal.wait(lambda: 2 == terminal.screen.count("HTTP001 HTTP"), "the second run in the history")
 
         terminal.resize(40, 10)
         terminal.shows("This terminal is 40x10; the app needs 60x16.")

@@ -100,9 +100,9 @@ def run_line(
     return Content.assemble(
         f"{mark}{when}  {since}",
         (word, "" if here else STATUS_STYLES[status]),
-        f"{took}  {place:<24}  ",
+        f"{took}  {place:<24}  " if change else f"{took}  {place}",
         (change, "italic"),
-    )
+    ).truncate(width, ellipsis=True)
 
 
 class RunList(Vertical):
