@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from diagnose_lab import Lab
+from diagnose_lab import Lab, Scenario
 from diagnose_lab.scenario import parse
 from figures import Figure
 from processes import HERE, installed, sdk_server
@@ -19,20 +19,26 @@ __all__ = ["figures"]
 
 _CONNECTORS = 100
 _TOOLS = 5000
-_MANY = f"""title = "t"
-transport = "streamable-http"
-era = "modern"
-[[rule]]
-when = {{method = "tools/list"}}
-many_tools = {_TOOLS}
+_TOOL = """{name = "search_NUMBER", description = "Look for records by their words, the best of them first.",
+ inputSchema = {type = "object", required = ["query"], properties = {query = {type = "string", minLength = 1,
+ description = "Words that a record must hold."}, limit = {type = "integer", minimum = 1, maximum = 100},
+ order = {type = "string", enum = ["newest", "oldest", "best"]}, filter = {type = "object", properties = {
+ owner = {type = "string"}, tags = {type = "array", items = {type = "string"}}}}}}},
 """
+
+
+def many_tools() -> Scenario:
+    """A server of that many tools, each with a schema as servers have them."""
+    tools = "".join(_TOOL.replace("NUMBER", str(number)).replace("\n", "") for number in range(_TOOLS))
+    head = 'title = "t"\ntransport = "streamable-http"\nera = "modern"\n'
+    return parse(f"{head}[server]\ntools = [{tools}]\n", name="many")
 
 
 def figures(rounds: int) -> Iterator[Figure]:
     """The servers are processes or threads of their own; the app is a process on a terminal."""
     with sdk_server() as url:
         yield _figure(f"{_CONNECTORS} connectors side by side", "all", [url] * _CONNECTORS)
-    with Lab() as lab, lab.start(parse(_MANY, name="many")) as running:
+    with Lab() as lab, lab.start(many_tools()) as running:
         yield _figure(f"a server of {_TOOLS} tools, opened and looked through", "tools", [running.url])
 
 

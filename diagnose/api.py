@@ -50,10 +50,7 @@ def start(
         connector = Connector(url=connector)
     environ = dict(os.environ if environ is None else environ)
     options = options or Options()
-    if connector.needs_consent and not options.allow_stdio:
-        from diagnose.connector.consent import unconfirmed
-
-        raise unconfirmed(connector)
+    _check_consent(connector, options)
     login = None
     if _may_use_login(connector, options):
         from diagnose.oauth.logins import with_login
@@ -84,6 +81,14 @@ def start(
 
         run.afterwards = repeat_with_sdk
     return run
+
+
+def _check_consent(connector: Connector, options: Options) -> None:
+    """Raises UsageError CFG071 for a command that nobody said may be started."""
+    if connector.needs_consent and not options.allow_stdio:
+        from diagnose.connector.consent import unconfirmed
+
+        raise unconfirmed(connector)
 
 
 def _steps(connector: Connector) -> tuple[Step, ...]:

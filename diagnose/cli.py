@@ -31,6 +31,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "history": ("diagnose.cli_history", "Earlier runs, newest first."),
     "diff": ("diagnose.cli_diff", "What changed between two runs of a connector."),
     "replay": ("diagnose.cli_replay", "Show a stored report as if it had just been made."),
+    "serve": ("diagnose.cli_serve", "The app in a browser of this machine."),
     "demo": ("diagnose.cli_lab", "Start the built-in lab and diagnose it: the quickest look at everything."),
     "lab": ("diagnose.cli_lab", "The lab's servers, healthy and broken, for people who write clients."),
     "explain": ("diagnose.cli_explain", "What a code means, or which codes an error text points to."),

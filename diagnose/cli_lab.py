@@ -136,6 +136,12 @@ def _show(lab: Lab, name: str, *, heading: str = "", verbose: int = 0, as_json: 
     running = lab.start(name)
     try:
         scenario = running.scenario
+        if running.command != "run":
+            raise UsageError(
+                "CFG006",
+                f"{name} is about a login, and demo logs in nowhere",
+                hint=f"diagnose lab serve {name}, and in another terminal the line that it prints",
+            )
         opening = f"{heading}The lab now plays {name} on this machine: {scenario.title}"
         told = as_json or deliver(f"{opening}\n$ {running.command_line}\n\n")
         report, delivered, code = _diagnosed(running, printing)
@@ -158,13 +164,18 @@ def _diagnosed(running: Running, printing: Printing) -> tuple[Report, bool, int]
 
 
 def prepared(running: Running) -> Run:
-    """A run of a scenario that plays, with the options and the environment that its command line has."""
+    """A run of a scenario that plays, with the options and the environment that its command line has.
+
+    Of a scenario about a login it is the run before anybody has logged in.
+    """
     from diagnose.api import start
-    from diagnose.cli_run import run
+    from diagnose.cli_login import login
+    from diagnose.cli_run import run, unset
     from diagnose.cli_target import Asked, connector_of, options_of
 
-    params = run.make_context("run", [*running.args, *running.target]).params
-    asked = Asked(**{name: params[name] for name in Asked.__dataclass_fields__})
+    command = login if running.command == "login" else run
+    given = command.make_context(running.command, [*running.args, *running.target]).params
+    asked = Asked(**{name: given.get(name, default) for name, default in unset().items()})
     environ = _environ(running.env)
     _keep_login(running, environ)
     connector = connector_of(running.url or None, asked, environ)

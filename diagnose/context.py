@@ -85,11 +85,13 @@ class Context:
         ruled_out: tuple[str, ...] = (),
         exchange: int | None = None,
         step: str | None = None,
+        facts: Mapping[str, object] | None = None,
         **args: object,
     ) -> None:
         """Add a finding that does not end the step: a warning or a note, as its page says.
 
-        ``step`` names the earlier step whose finding it is although it shows only now.
+        ``step`` names the earlier step whose finding it is although it shows only now, and ``facts`` what
+        its facts are in the light of it.
         """
         self._findings.append(
             Finding(
@@ -103,6 +105,7 @@ class Context:
                 ruled_out=ruled_out,
                 exchange=exchange,
                 step=step,
+                facts=facts or {},
             )
         )
 

@@ -304,9 +304,9 @@ class Run:
         """Give findings that belong to earlier steps to them."""
         for finding in findings:
             place = next(index for index, done in enumerate(self.results) if done.id == finding.step)
-            before = self.results[place]
-            shown = printed_or_bug(finding, self.ctx, ())
-            self.results[place] = amended(before, facts={}, findings=[shown], exchanges=before.exchanges)
+            before, ctx = self.results[place], self.ctx
+            shown, facts = printed_or_bug(finding, ctx, ()), ctx.redactor.clean(dict(finding.facts))
+            self.results[place] = amended(before, facts=facts, findings=[shown], exchanges=before.exchanges)
             self._reattributed.append(self.results[place])
 
     def _overtaken(self, step: Step, blocker: str, started_ms: float, elapsed_ms: float) -> model.StepResult:

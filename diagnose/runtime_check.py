@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 from diagnose import model
 from diagnose.amendment import Amendment
-from diagnose.connector import Connector, HttpTransport
 from diagnose.connector.runtime import open_session, production_transport
 from diagnose.connector.stdio_runtime import open_process_session
 from diagnose.context import Context
@@ -158,7 +157,7 @@ async def repeat_with_sdk(run: Run, deadline: float) -> Sequence[Amendment]:
 async def _session(ctx: Context, transport: RecordingTransport | None) -> AsyncIterator[mcp.Client]:
     """The production session; a process's stderr stays away from the terminal."""
     if transport is not None:
-        async with open_session(_as_found(ctx), ctx.environ, transport) as client:
+        async with open_session(ctx.connector, ctx.environ, transport) as client:
             yield client
         return
     with Path(os.devnull).open("w") as nowhere:  # noqa: ASYNC230  # it does not block
@@ -284,14 +283,6 @@ def _answer(exchange: Recorded | None) -> str:
         return f"{asked}: {exchange.error or 'no answer'}"
     ended = f", and then: {exchange.error}" if exchange.error else ""
     return f"{asked}: HTTP {exchange.status} {exchange.reason}".rstrip() + ended
-
-
-def _as_found(ctx: Context) -> Connector:
-    """The connector, over the transport that the wire found where none was declared."""
-    declared = ctx.connector.transport
-    if declared.type == "auto" and ctx.transport_name == "sse":
-        return ctx.connector.model_copy(update={"transport": HttpTransport(type="sse", url=declared.url)})
-    return ctx.connector
 
 
 def _sample(ctx: Context) -> tuple[str, Mapping[str, Any]] | None:

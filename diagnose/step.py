@@ -80,6 +80,8 @@ class Finding:
     advice: str | None = None
     step: str | None = None
     """An earlier step to which the finding belongs although it shows only now."""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """What the report says of that earlier step in the light of the finding."""
 
 
 class Facts:

@@ -135,11 +135,12 @@ async def picture(
             name=name,
             client=client,
             place=place,
-            target=reports[scenario].connector.url or "",
-            connector=Connector(name=name, url=reports[scenario].connector.url),
+            target=url,
+            connector=Connector(name=name, url=url),
             report=reports[scenario],
         )
         for scenario, name, client, place in _SHOWN
+        for url in (reports[scenario].connector.url or "",)
     ]
     app = DiagnoseApp(entries)
     app.board.sessions["wiki"].before = reports[_BEFORE]

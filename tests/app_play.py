@@ -41,7 +41,7 @@ def played(
             **(environ or {}),
         }
         own.pop("NO_COLOR", None)
-        app = DiagnoseApp(entries, environ=own, ascii_only=False, **given)
+        app = DiagnoseApp(entries, environ=own, **{"ascii_only": False, **given})
         async with app.run_test(size=size, notifications=True) as pilot:
             await until(pilot, lambda: app.main.is_mounted)
             await pilot.pause()

@@ -41,6 +41,8 @@ async def until(pilot: Pilot[Any], holds: Callable[[], bool]) -> None:
     """Let the app work until ``holds``; a deadline makes a hang a failure."""
     async with asyncio.timeout(_LONGEST):
         while not holds():
+            if pilot.app._exception is not None:  # the app is over: nothing will hold any more
+                raise pilot.app._exception
             await pilot.pause()
 
 

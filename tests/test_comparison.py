@@ -244,6 +244,14 @@ def test_a_renewed_certificate_is_told_and_nothing_else(two: Two) -> None:
     assert all(re.fullmatch("[0-9a-f]{64}", text or "") for text in found["fingerprint (SHA-256)"])
 
 
+def test_a_certificate_that_expired_has_the_names_that_it_had(two: Two) -> None:
+    """It was read by OpenSSL before, and by another library since it is refused."""
+    secure = BEFORE + "[tls]\n"
+    found = told(compare(*two(secure, secure + 'chain = "expired"\n')), "certificate")
+
+    assert {"fingerprint (SHA-256)", "valid from", "valid until"} == set(found)
+
+
 def test_a_server_that_went_away_changes_the_verdict_and_hides_the_rest(lab: Lab) -> None:
     with lab.start("healthy-modern") as running:
         before = diagnose_sync(running.url)

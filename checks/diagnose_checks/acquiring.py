@@ -15,11 +15,9 @@ from diagnose.context import Context
 from diagnose.errors import UsageError
 from diagnose.records import record
 from diagnose.step import Evidence, Fault
-from diagnose.wire.http_wire import ExchangeFailed
 from diagnose.wire.reach import reach_of
 from diagnose.wire.recording import RecordingTransport
-from diagnose.wire.rpc import MODERN_VERSION, RpcReply, StreamableChannel
-from diagnose.wire.sse_channel import SseChannel
+from diagnose.wire.rpc import MODERN_VERSION
 from diagnose.wire.threads import in_daemon_thread
 from diagnose_checks.acquisition_faults import (
     failed_key,
@@ -27,11 +25,9 @@ from diagnose_checks.acquisition_faults import (
     fault_of_failure,
     late,
     stray_hits,
-    unheard,
 )
-from diagnose_checks.endpoint_event import hide_stream_id
 from diagnose_checks.facts import AuthFacts, DnsFacts, HttpFacts
-from diagnose_checks.opening import say_first
+from diagnose_checks.second_opening import opened_again
 from diagnose_checks.token_response import judge_token_response, response_finding
 
 if TYPE_CHECKING:
@@ -39,7 +35,7 @@ if TYPE_CHECKING:
     from diagnose.oauth.callback import Redirect
     from diagnose.oauth.record import StoredLogin
 
-__all__ = ["Opened", "acquires", "open_with_new_token", "said_again"]
+__all__ = ["Opened", "acquires", "open_with_new_token"]
 
 _ENDPOINT_S = 10.0
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 3.3
@@ -47,10 +43,9 @@ _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 3.3
 
 @record
 class Opened:
-    """The first message again, with the new token; ``acquired`` is what the report says of it."""
+    """The endpoint as it answers the new token; ``acquired`` is what the report says of it."""
 
     http: HttpFacts
-    reply: RpcReply
     acquired: Mapping[str, Any]
 
 
@@ -92,8 +87,8 @@ async def open_with_new_token(ctx: Context, http: HttpFacts, auth: AuthFacts, dn
     ctx.connector = ctx.connector.model_copy(update={"credential": filled})
     place, refused = "this run alone", False
     try:
-        reply = await said_again(ctx, http)
-        refused = reply.status == 401
+        again = await opened_again(ctx, http)
+        refused = again._opening.status == 401
     finally:
         # What the server refuses takes the place of no older login; what it never answered may be good.
         if credential.needs_person and not refused:
@@ -109,11 +104,8 @@ async def open_with_new_token(ctx: Context, http: HttpFacts, auth: AuthFacts, dn
         "expires_at": login.expires_at.isoformat() if login.expires_at else None,
         "renews_itself": login.refresh_token is not None or not credential.needs_person,
     }
-    again = dataclasses.replace(
-        http, status=reply.http_status, challenged=reply.status in (401, 403), _opening=reply
-    )
     told = {name: value for name, value in shown.items() if value is not None}
-    return Opened(http=again, reply=reply, acquired=told)
+    return Opened(http=again, acquired=told)
 
 
 def _note(ctx: Context, credential: OAuth2Credential, acquired: Acquired) -> None:
@@ -130,23 +122,6 @@ def _note(ctx: Context, credential: OAuth2Credential, acquired: Acquired) -> Non
         observed = Evidence(label="refresh_token", expected="a refresh token", observed="absent")
         end = login.expires_at.isoformat() if login.expires_at else "an end that it does not tell"
         ctx.warn("TOK045", observed, exchange=answer.exchange, issuer=login.issuer, end=end)
-
-
-async def said_again(ctx: Context, http: HttpFacts) -> RpcReply:
-    """The first message once more, with the credential as it is now. Raises Fault."""
-    channel = http._channel
-    ctx.if_late(lambda: unheard("no complete answer before the step's deadline", None))
-    try:
-        if isinstance(channel, StreamableChannel):
-            return await say_first(channel, step=ctx.step_id)
-        assert isinstance(channel, SseChannel)
-        reply = await channel.open(step=ctx.step_id)
-        if reply.streamed and await channel.endpoint() is None:
-            raise unheard(f"an event stream, and {channel.ended}", reply.exchange.id)
-        hide_stream_id(ctx, channel)
-        return reply
-    except ExchangeFailed as problem:
-        raise unheard(problem.detail, problem.exchange.id) from problem
 
 
 async def _kept(ctx: Context, login: StoredLogin) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from typing import Any
 
-__all__ = ["common_name", "days_until", "expires_soon", "moment_of", "shown_moment"]
+__all__ = ["alternative_names", "common_name", "days_until", "expires_soon", "moment_of", "shown_moment"]
 
 _SOON = timedelta(days=14)
 
@@ -15,6 +17,20 @@ def common_name(name: Iterable[Iterable[tuple[str, str]]]) -> str | None:
     """The common name, or the organisation where there is none."""
     parts = {key: value for part in name for key, value in part}
     return parts.get("commonName") or parts.get("organizationName")
+
+
+def alternative_names(info: Mapping[str, Any]) -> tuple[str, ...]:
+    """The DNS names, then the addresses in their short form: OpenSSL writes out every zero of ``::1``."""
+    named = info.get("subjectAltName", ())
+    dns = [str(value) for kind, value in named if kind == "DNS"]
+    return (*dns, *(_address(str(value)) for kind, value in named if kind == "IP Address"))
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text.strip()))
+    except ValueError:
+        return text
 
 
 def moment_of(text: str | None) -> datetime | None:

@@ -7,7 +7,14 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from diagnose.wire.handshake import Presented
-from diagnose_checks.certificate_dates import common_name, days_until, expires_soon, moment_of, shown_moment
+from diagnose_checks.certificate_dates import (
+    alternative_names,
+    common_name,
+    days_until,
+    expires_soon,
+    moment_of,
+    shown_moment,
+)
 from diagnose_checks.facts import ChainCertificate, Trouble
 
 __all__ = ["NAMES_SHOWN", "chain_of_pass", "date_trouble"]
@@ -25,7 +32,7 @@ def _of_info(presented: Presented, now: datetime, *, leaf: bool) -> ChainCertifi
     info = presented.info
     begin, end = moment_of(info.get("notBefore")), moment_of(info.get("notAfter"))
     soon = leaf and begin is not None and end is not None and expires_soon(begin, end, now)
-    names = tuple(str(value) for _, value in info.get("subjectAltName", ()))
+    names = alternative_names(info)
     return ChainCertificate(
         subject=common_name(info.get("subject", ())),
         issuer=common_name(info.get("issuer", ())),

@@ -8,15 +8,22 @@ from urllib.parse import parse_qsl
 
 from diagnose.context import Context
 from diagnose.step import Evidence, Fault
-from diagnose.wire.http_wire import ExchangeFailed
+from diagnose.wire.http_wire import ExchangeFailed, HttpWire
 from diagnose.wire.rpc import LEGACY_VERSIONS, RpcReply
 from diagnose.wire.sse_channel import SseChannel
 from diagnose_checks.facts import HttpFacts
 from diagnose_checks.http_faults import fault_of
 from diagnose_checks.http_outcome import Outcome
-from diagnose_checks.http_probe import Probe
 
-__all__ = ["EventStreamOpening", "hide_stream_id", "open_stream", "stream_facts"]
+__all__ = [
+    "EventStreamOpening",
+    "hide_stream_id",
+    "older_transport",
+    "open_stream",
+    "stream_facts",
+    "warn_of_older_transport",
+    "wrong_transport",
+]
 
 _SHARE = 0.6
 """Of the time left, what the endpoint event may take; the rest is for telling why it did not come."""
@@ -83,24 +90,51 @@ class EventStreamOpening:
         )
 
 
-async def open_stream(probe: Probe, *, headers_within: float | None = None) -> EventStreamOpening:
-    """GET ``probe.url`` as an event stream and wait, for a share of the time left, for its endpoint event.
+async def older_transport(
+    ctx: Context, wire: HttpWire, url: str, opening: Outcome, tried: list[Evidence]
+) -> HttpFacts | None:
+    """HTTP+SSE, where ``opening`` is a plain refusal: a GET stream whose first event is ``endpoint``.
+
+    The facts, or None where it is not that either. Raises Fault where another transport was declared, and
+    for a stream without the event.
+    """
+    if not opening.plainly_refused:
+        return None
+    stream = await open_stream(ctx, wire, url, headers_within=ctx.time_left() * 0.4)
+    tried.append(stream.evidence())
+    if stream.is_endpoint and ctx.connector.transport.type == "streamable-http":
+        raise wrong_transport(opening, *tried, declared="streamable-http", found="HTTP+SSE", word="sse")
+    if stream.is_endpoint or (stream.is_locked and opening.status == 405):
+        return stream_facts(ctx, stream)
+    if stream.is_stream:
+        raise stream.without_endpoint(opening.evidence())
+    return None
+
+
+def wrong_transport(refused: Outcome, *evidence: Evidence, declared: str, found: str, word: str) -> Fault:
+    """The fault of a declared transport that is refused where the other one answers."""
+    return fault_of("HTTP002", refused, *evidence, declared=declared, found=found, word=word)
+
+
+async def open_stream(
+    ctx: Context, wire: HttpWire, url: str, *, headers_within: float | None = None
+) -> EventStreamOpening:
+    """GET ``url`` as an event stream and wait, for a share of the time left, for its endpoint event.
 
     ``headers_within`` bounds the wait for the headers, in seconds; None leaves that to the step's deadline.
     """
-    ctx = probe.ctx
-    channel = SseChannel(http=probe.wire, url=probe.url, version=LEGACY_VERSIONS[0])
+    channel = SseChannel(http=wire, url=url, version=LEGACY_VERSIONS[0])
     ctx.closing.push_async_callback(channel.aclose)
     try:
         async with asyncio.timeout(headers_within):
             reply = await channel.open(step=ctx.step_id)
     except ExchangeFailed as problem:
-        return EventStreamOpening(Outcome(url=probe.url, method="GET", failure=problem), channel)
+        return EventStreamOpening(Outcome(url=url, method="GET", failure=problem), channel)
     except TimeoutError:
         recorded = ctx.recorder.of_step(ctx.step_id)[-1]
-        late = Outcome(url=probe.url, method="GET", waited_s=headers_within, recorded=recorded)
+        late = Outcome(url=url, method="GET", waited_s=headers_within, recorded=recorded)
         return EventStreamOpening(late, channel)
-    opening = EventStreamOpening(Outcome(url=probe.url, method="GET", channel=channel, reply=reply), channel)
+    opening = EventStreamOpening(Outcome(url=url, method="GET", channel=channel, reply=reply), channel)
     if opening.is_stream:
         began = ctx.monotonic()
         with suppress(TimeoutError):  # no endpoint event: the caller finds out what this stream is
@@ -126,23 +160,12 @@ async def _soon_after(channel: SseChannel) -> None:
             await channel.endpoint()
 
 
-def stream_facts(probe: Probe, opening: EventStreamOpening, *, declared: bool) -> HttpFacts:
+def stream_facts(ctx: Context, opening: EventStreamOpening) -> HttpFacts:
     """The facts of an HTTP+SSE endpoint, open or locked; warns that its transport is deprecated."""
-    reply = opening.reply
+    reply, channel = opening.reply, opening.channel
     assert reply is not None
-    probe.ctx.transport_name = "sse"
-    if opening.is_endpoint:
-        probe.ctx.warn(
-            "HTTP034",
-            Evidence(
-                label="first event of the GET stream",
-                observed=f"event: endpoint, data: {opening.channel.endpoint_event}",
-                where=probe.url,
-                exchange=reply.exchange.id,
-            ),
-            exchange=reply.exchange.id,
-            how="declared in the configuration" if declared else "found by its endpoint event",
-        )
+    ctx.transport_name = "sse"
+    warn_of_older_transport(ctx, channel, reply)
     return HttpFacts(
         transport="sse",
         opened_with="GET",
@@ -151,10 +174,30 @@ def stream_facts(probe: Probe, opening: EventStreamOpening, *, declared: bool) -
         challenged=opening.is_locked,
         server=reply.header("server"),
         via=reply.header("via"),
-        redirected_to=probe.url if probe.url != probe.ctx.connector.url else None,
-        _url=probe.url,
-        _http=probe.wire,
-        _channel=opening.channel,
+        redirected_to=channel.url if channel.url != ctx.connector.url else None,
+        _url=channel.url,
+        _http=channel.http,
+        _channel=channel,
         _opening=reply,
         _crash=opening.outcome.crash,
+    )
+
+
+def warn_of_older_transport(ctx: Context, channel: SseChannel, opened: RpcReply) -> None:
+    """The transport is deprecated: said, as step 4's, once the stream named its endpoint."""
+    if channel.endpoint_event is None:
+        return
+    declared = ctx.connector.transport.type == "sse"
+    ctx.warn(
+        "HTTP034",
+        Evidence(
+            label="first event of the GET stream",
+            observed=f"event: endpoint, data: {channel.endpoint_event}",
+            where=channel.url,
+            exchange=opened.exchange.id,
+        ),
+        exchange=opened.exchange.id,
+        step="http_reachability",
+        facts={"transport": "sse"},
+        how="declared in the configuration" if declared else "found by its endpoint event",
     )

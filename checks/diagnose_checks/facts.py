@@ -204,8 +204,8 @@ class TokenFacts(Facts):
     """The credential opened the door, or none was needed.
 
     ``acquired`` says how step 6 itself got the token, ``renewed`` that it spent a stored refresh token
-    for it; ``_opened`` is the answer to the first message with it. ``enforced`` is what became of a made-up
-    credential.
+    for it; ``_opened`` is the endpoint as it answered the first message with it. ``enforced`` is what became
+    of a made-up credential.
     """
 
     needed: bool
@@ -220,7 +220,7 @@ class TokenFacts(Facts):
     renews_itself: bool | None = None
     expires_in_s: int | None = None
     acquired: Mapping[str, Any] | None = None
-    _opened: RpcReply | None = None
+    _opened: HttpFacts | None = None
 
 
 @record

@@ -12,10 +12,15 @@ from diagnose.context import Context
 from diagnose.step import Evidence, Fault, step
 from diagnose_checks.cors_exposure import look_at_cors
 from diagnose_checks.crash_contrasts import NOTHING_EXPLAINS
-from diagnose_checks.endpoint_event import EventStreamOpening, open_stream, stream_facts
+from diagnose_checks.endpoint_event import (
+    EventStreamOpening,
+    older_transport,
+    open_stream,
+    stream_facts,
+    wrong_transport,
+)
 from diagnose_checks.era import HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION
 from diagnose_checks.facts import HttpFacts, TlsFacts
-from diagnose_checks.http_faults import fault_of
 from diagnose_checks.http_outcome import Outcome, status_line
 from diagnose_checks.http_probe import Probe
 from diagnose_checks.http_refusals import on_timeout
@@ -49,7 +54,9 @@ async def http_reachability(ctx: Context, tls: TlsFacts) -> HttpFacts:
         await look_at_cors(probe, opening)
         return _facts(probe, opening)
     tried: list[Evidence] = []
-    found = await _older_era(probe, opening, tried) or await _older_transport(probe, opening, tried)
+    found = await _older_era(probe, opening, tried) or await older_transport(
+        ctx, probe.wire, probe.url, opening, tried
+    )
     if found is not None:
         return found
     decided = await judged(probe, opening, *tried)
@@ -95,32 +102,17 @@ def _warn_of_refusal(probe: Probe, opening: Outcome, *tried: Evidence) -> None:
     )
 
 
-async def _older_transport(probe: Probe, opening: Outcome, tried: list[Evidence]) -> HttpFacts | None:
-    """HTTP+SSE: a GET stream whose first event is ``endpoint``. Raises Fault where another was declared."""
-    if not opening.plainly_refused:
-        return None
-    stream = await open_stream(probe, headers_within=probe.ctx.time_left() * 0.4)
-    tried.append(stream.evidence())
-    if stream.is_endpoint and probe.ctx.connector.transport.type == "streamable-http":
-        raise _wrong_transport(opening, *tried, declared="streamable-http", found="HTTP+SSE", word="sse")
-    if stream.is_endpoint or (stream.is_locked and opening.status == 405):
-        return stream_facts(probe, stream, declared=False)
-    if stream.is_stream:
-        raise stream.without_endpoint(opening.evidence())
-    return None
-
-
 async def _declared_sse(probe: Probe) -> HttpFacts:
     """The transport was declared as HTTP+SSE: the GET comes first, and POST is the contrast."""
     probe.first = "GET"
     stream = await _followed_stream(probe)
     _compare_clocks(probe.ctx, stream.outcome)
     if stream.is_endpoint or stream.is_locked:
-        return stream_facts(probe, stream, declared=True)
+        return stream_facts(probe.ctx, stream)
     posted = await probe.contrast(method="initialize")
     evidence = posted.evidence("POST initialize", "a refusal, were it HTTP+SSE")
     if posted.reachable:
-        raise _wrong_transport(
+        raise wrong_transport(
             stream.outcome, evidence, declared="sse", found="Streamable HTTP", word="streamable-http"
         )
     if stream.is_stream:
@@ -128,21 +120,17 @@ async def _declared_sse(probe: Probe) -> HttpFacts:
     decided = await judged(probe, stream.outcome, evidence)
     if isinstance(decided, Fault):
         raise decided
-    return stream_facts(probe, EventStreamOpening(decided, stream.channel), declared=True)
+    return stream_facts(probe.ctx, EventStreamOpening(decided, stream.channel))
 
 
 async def _followed_stream(probe: Probe) -> EventStreamOpening:
-    stream = await open_stream(probe)
+    stream = await open_stream(probe.ctx, probe.wire, probe.url)
     if stream.reply is None or not 300 <= stream.reply.http_status < 400:
         return stream
     outcome = await follow(probe)
     if outcome.url == stream.outcome.url:
         return stream
-    return await open_stream(probe)
-
-
-def _wrong_transport(refused: Outcome, *evidence: Evidence, declared: str, found: str, word: str) -> Fault:
-    return fault_of("HTTP002", refused, *evidence, declared=declared, found=found, word=word)
+    return await open_stream(probe.ctx, probe.wire, probe.url)
 
 
 def _facts(probe: Probe, opening: Outcome) -> HttpFacts:

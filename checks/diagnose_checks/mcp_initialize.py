@@ -31,16 +31,17 @@ __all__ = ["mcp_initialize"]
 )
 async def mcp_initialize(ctx: Context, http: HttpFacts, token: TokenFacts) -> InitFacts:
     """Agree on an era and a version."""
+    http = token._opened or http
     if isinstance(http._channel, SseChannel):
         return await agree_over_sse(ctx, http, http._channel)
-    reply = token._opened or await _first_answer(ctx, http)
+    reply = await _first_answer(ctx, http)
     if reply.method == "initialize":
         return await agree_legacy(ctx, http, http._channel, reply)
     return await decide_era(ctx, http, reply)
 
 
 async def _first_answer(ctx: Context, http: HttpFacts) -> RpcReply:
-    """The answer that step 4 has, or a new one where the door was still closed then."""
+    """The answer that is there, or a new one where the door was still closed in step 4."""
     if not http.challenged:
         return http._opening
     assert isinstance(http._channel, StreamableChannel), "only Streamable HTTP is challenged and goes on"

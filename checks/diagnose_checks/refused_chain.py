@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from diagnose_checks.certificate_chain import Certificate
+from diagnose_checks.certificate_chain import Certificate, short_name
 from diagnose_checks.certificate_dates import days_until, shown_moment
 from diagnose_checks.certificate_faults import Refusal
 from diagnose_checks.chain_facts import NAMES_SHOWN, date_trouble
@@ -51,8 +51,8 @@ def chain_of_refusal(refusal: Refusal, code: str) -> RefusedTlsFacts | None:
 
 def _of_certificate(found: Certificate, now: datetime) -> ChainCertificate:
     return ChainCertificate(
-        subject=found.short,
-        issuer=found.short_issuer,
+        subject=_named(found.subject, found.organisation),
+        issuer=_named(found.issuer, found.issuer_organisation),
         names=found.names[:NAMES_SHOWN] or None,
         more_names=max(len(found.names) - NAMES_SHOWN, 0) or None,
         not_before=shown_moment(found.not_before),
@@ -63,3 +63,9 @@ def _of_certificate(found: Certificate, now: datetime) -> ChainCertificate:
         signed_with=found.signed_with,
         trouble=date_trouble(found.not_before, found.not_after, now),
     )
+
+
+def _named(name: str, organisation: str | None) -> str:
+    """The name by which a handshake that verified lists it, so that two runs are compared alike."""
+    short = short_name(name)
+    return organisation if short == name and organisation else short

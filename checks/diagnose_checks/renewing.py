@@ -5,7 +5,6 @@ A refresh token that is kept by another program never comes here: it has no reco
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +12,10 @@ from diagnose.context import Context
 from diagnose.step import Evidence, Fault, Finding
 from diagnose.wire.http_wire import Answer
 from diagnose.wire.strict_json import HostileJson, parse
-from diagnose_checks.acquiring import said_again
 from diagnose_checks.facts import HttpFacts
 from diagnose_checks.refusal import Refusal
 from diagnose_checks.renewal_fate import fate_of_refusal
+from diagnose_checks.second_opening import opened_again
 from diagnose_checks.token_response import judge_token_response, response_finding
 from diagnose_checks.vetted_wires import Unanswered, VettedWires
 
@@ -68,9 +67,7 @@ async def open_with_renewed_token(
     ctx.connector = filled_in(ctx.connector, ctx.login, store.place(ctx.login))
     for answer in answers:
         _judge(ctx, answer, ctx.login)
-    reply = await said_again(ctx, http)
-    challenged = reply.status in (401, 403)
-    return dataclasses.replace(http, status=reply.http_status, challenged=challenged, _opening=reply)
+    return await opened_again(ctx, http)
 
 
 def _judge(ctx: Context, answer: Answer, login: StoredLogin) -> None:

@@ -16,7 +16,14 @@ from diagnose.step import Evidence, Fault, step
 from diagnose.wire.handshake import Handshake, presented
 from diagnose.wire.sockets import WireStream, secure
 from diagnose.wire.trust import TrustStore, TrustStoreUnreadable, runtime_store, unreadable_in_environment
-from diagnose_checks.certificate_dates import common_name, days_until, expires_soon, moment_of, shown_moment
+from diagnose_checks.certificate_dates import (
+    alternative_names,
+    common_name,
+    days_until,
+    expires_soon,
+    moment_of,
+    shown_moment,
+)
 from diagnose_checks.chain_facts import chain_of_pass
 from diagnose_checks.client_certificates import judged
 from diagnose_checks.facts import TcpFacts, TlsFacts
@@ -125,7 +132,7 @@ def _facts(ctx: Context, stream: WireStream, store: TrustStore, tcp: TcpFacts) -
         alpn=peer.selected_alpn_protocol(),
         subject=common_name(shown.get("subject", ())),
         issuer=common_name(shown.get("issuer", ())),
-        names=tuple(value for _, value in shown.get("subjectAltName", ())) or None,
+        names=alternative_names(shown) or None,
         not_before=shown_moment(moment_of(shown.get("notBefore"))),
         not_after=shown_moment(until),
         days_left=days_until(until, ctx.clock()) if until is not None else None,
@@ -148,7 +155,7 @@ def _read_again(leaf: bytes) -> dict[str, Any]:
     return {
         "subject": ((("commonName", found.short),),),
         "issuer": ((("commonName", found.short_issuer),),),
-        "subjectAltName": tuple(("", name) for name in found.names),
+        "subjectAltName": tuple(("DNS", name) for name in found.names),
         "notBefore": found.not_before.strftime("%b %d %H:%M:%S %Y GMT"),
         "notAfter": found.not_after.strftime("%b %d %H:%M:%S %Y GMT"),
     }

@@ -42,7 +42,7 @@ async def judge_token(ctx: Context, http: HttpFacts, auth: AuthFacts, dns: DnsFa
         return await _judged(ctx, http, auth, wires)
     opened = await open_with_new_token(ctx, http, auth, dns)
     facts = await _judged(ctx, opened.http, auth, wires)
-    return dataclasses.replace(facts, acquired=opened.acquired, _opened=opened.reply)
+    return dataclasses.replace(facts, acquired=opened.acquired, _opened=opened.http)
 
 
 async def _judged(
@@ -67,7 +67,7 @@ async def _judged(
         raise Fault.of(finding)
     again = await open_with_renewed_token(ctx, http, wires, refusal, finding)
     facts = await _judged(ctx, again, auth, wires, renewed=True)
-    return dataclasses.replace(facts, renewed=True, _opened=again._opening)
+    return dataclasses.replace(facts, renewed=True, _opened=again)
 
 
 async def _why(

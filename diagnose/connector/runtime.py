@@ -7,9 +7,13 @@ in a thread that leaves the event loop free.
 
 from __future__ import annotations
 
+import json
+import math
 import os
-from collections.abc import AsyncIterator, Generator, Mapping
-from contextlib import asynccontextmanager
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -35,6 +39,12 @@ __all__ = ["OwnOriginAuth", "open_session", "production_transport"]
 _CONNECT = 30.0
 _TIMEOUT = httpx2.Timeout(_CONNECT, read=300.0)
 """The SDK's own defaults, in seconds: a server may hold an event stream open."""
+
+_ENDPOINT_EVENT = 10.0
+"""Seconds for a transport that nobody declared to show itself."""
+
+_PLAIN_REFUSALS = frozenset((400, 404, 405, 410, 422))
+"""What an endpoint of HTTP+SSE says to a POST; step 4 of the diagnosis goes by the same."""
 
 _MODES: Mapping[str, str] = {"auto": "auto", "legacy": "legacy", "modern": MODERN_VERSION}
 
@@ -64,9 +74,12 @@ async def open_session(
             connector, environ, own=transport, resolver=default_resolver(connector)
         )
     sdk = await in_daemon_thread(_import_sdk)
-    http = httpx2.AsyncClient(transport=transport, auth=auth, timeout=_TIMEOUT, trust_env=False)
-    async with sdk.Client(_transport(connector, http), mode=_mode(connector)) as client:
-        yield client
+    http = partial(
+        httpx2.AsyncClient, transport=_Lent(transport), auth=auth, timeout=_TIMEOUT, trust_env=False
+    )
+    async with AsyncExitStack() as session:
+        session.push_async_callback(transport.aclose)
+        yield await _opened(session, sdk, connector, http)
 
 
 async def production_transport(
@@ -134,23 +147,75 @@ def _import_sdk() -> Any:
     return mcp
 
 
+async def _opened(
+    session: AsyncExitStack, sdk: Any, connector: Connector, http: Callable[..., httpx2.AsyncClient]
+) -> mcp.Client:
+    """The client over the declared transport; where none was declared, over the one that answers."""
+    declared = connector.transport.type
+    if declared == "sse":
+        return await session.enter_async_context(_over_event_stream(sdk, connector, http, math.inf))
+    last: deque[httpx2.Response] = deque(maxlen=1)
+
+    async def note(response: httpx2.Response) -> None:
+        if str(response.request.url).partition("?")[0] == connector.url.partition("?")[0]:
+            last.append(response)
+
+    carrier = _streamable(connector, http(event_hooks={"response": [note]}))
+    try:
+        return await session.enter_async_context(sdk.Client(carrier, mode=_MODES[connector.era]))
+    except Exception:
+        if declared == "streamable-http" or not any(map(_plainly_refused, last)):
+            raise
+        with suppress(Exception):
+            return await session.enter_async_context(
+                _over_event_stream(sdk, connector, http, _ENDPOINT_EVENT)
+            )
+        raise  # no fallback takes the place of what the first attempt showed
+
+
+def _plainly_refused(response: httpx2.Response) -> bool:
+    """Whether this is what an endpoint of the older transport says, and no answer in JSON-RPC."""
+    if response.status_code not in _PLAIN_REFUSALS:
+        return False
+    try:
+        message = json.loads(response.content)
+    except (httpx2.ResponseNotRead, ValueError, RecursionError):
+        return True
+    return not (isinstance(message, dict) and "jsonrpc" in message)
+
+
 @asynccontextmanager
-async def _transport(connector: Connector, http: httpx2.AsyncClient) -> AsyncIterator[Any]:
-    from mcp.client.sse import sse_client
+async def _streamable(connector: Connector, http: httpx2.AsyncClient) -> AsyncIterator[Any]:
     from mcp.client.streamable_http import streamable_http_client
 
-    if connector.transport.type == "sse":
-        # This one enters the client that its factory gives.
-        async with sse_client(connector.url, httpx_client_factory=lambda *_, **__: http) as streams:
-            yield streams
-    else:
-        async with http, streamable_http_client(connector.url, http_client=http) as streams:
-            yield streams
+    async with http, streamable_http_client(connector.url, http_client=http) as streams:
+        yield streams
 
 
-def _mode(connector: Connector) -> str:
-    # HTTP+SSE is a transport of 2024-11-05: there is no modern server behind it to be probed for.
-    return "legacy" if connector.transport.type == "sse" else _MODES[connector.era]
+@asynccontextmanager
+async def _over_event_stream(
+    sdk: Any, connector: Connector, http: Callable[..., httpx2.AsyncClient], seconds: float
+) -> AsyncIterator[mcp.Client]:
+    """A client over HTTP+SSE, which may take ``seconds`` to open. Raises TimeoutError."""
+    from mcp.client.sse import sse_client
+
+    # This one enters the client that its factory gives.
+    carrier = sse_client(connector.url, httpx_client_factory=lambda *_, **__: http())
+    with anyio.fail_after(seconds) as opening:
+        # HTTP+SSE is a transport of 2024-11-05: there is no modern server behind it to be probed for.
+        async with sdk.Client(carrier, mode="legacy") as client:
+            opening.deadline = math.inf
+            yield client
+
+
+class _Lent(httpx2.AsyncBaseTransport):
+    """A route that outlives the clients which use it."""
+
+    def __init__(self, route: httpx2.AsyncBaseTransport) -> None:
+        self._route = route
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        return await self._route.handle_async_request(request)
 
 
 def _proxy(route: ProxyRoute | None, store: TrustStore) -> httpx2.Proxy | None:

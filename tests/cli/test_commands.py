@@ -262,6 +262,14 @@ def test_a_named_demonstration_exits_like_its_diagnosis(capsys: pytest.CaptureFi
     assert "TLS003" == printed["verdict"]["code"]
 
 
+def test_a_scenario_about_a_login_is_no_demonstration(capsys: pytest.CaptureFixture[str]) -> None:
+    assert 2 == main(["demo", "healthy-login-page"])
+    said = capsys.readouterr()
+    assert "" == said.out
+    assert "CFG006 healthy-login-page is about a login" in said.err
+    assert "diagnose lab serve healthy-login-page" in said.err
+
+
 def test_a_demonstration_in_json_wants_a_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert 2 == main(["demo", "--json"])
     captured = capsys.readouterr()

@@ -86,6 +86,54 @@ def test_a_session_lists_the_tools_of_a_healthy_server(lab: Lab, name: str, vers
         assert (version, True) == (lambda seen: (seen[0], "echo" in seen[1]))(listed(connector(running)))
 
 
+@pytest.mark.parametrize(
+    ("name", "version", "sent"),
+    [
+        ("healthy-http-sse", "2025-11-25", ["POST server/discover", "POST initialize", "GET None"]),
+        ("healthy-modern", "2026-07-28", ["POST server/discover", "POST tools/list"]),
+    ],
+)
+def test_a_transport_that_nobody_declared_is_the_one_that_answers(
+    lab: Lab, name: str, version: str, sent: list[str]
+) -> None:
+    with lab.start(name) as running:
+        seen = listed(connector(running, transport=HttpTransport(url=running.url)))
+        assert (version, True) == (seen[0], "echo" in seen[1])
+        at_the_url = [record for record in running.log if record.path == running.places["path"]]
+        assert sent == [f"{record.method} {record.rpc_method}" for record in at_the_url]
+
+
+PLAIN = '[[rule]]\nwhen = {http = "POST"}\nstatus = 405\nbody = "no"\n'
+IN_JSON_RPC = (
+    '[[rule]]\nwhen = {http = "POST"}\nstatus = 400\n'
+    'json = {jsonrpc = "2.0", id = 1, error = {code = -32603, message = "broken"}}\n'
+)
+EVENTS_OF_ANOTHER_KIND = (
+    '[[rule]]\nwhen = {http = "GET"}\ncontent_type = "text/event-stream"\nbody = "data: {}\\n\\n"\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("declared", "rules", "last", "said"),
+    [
+        ("auto", PLAIN, "GET", "Server returned an error response"),
+        ("auto", PLAIN + EVENTS_OF_ANOTHER_KIND, "GET", "Server returned an error response"),
+        ("auto", IN_JSON_RPC, "POST", "broken"),
+        ("streamable-http", PLAIN, "POST", "Server returned an error response"),
+    ],
+    ids=["not HTTP+SSE", "another event stream", "an answer in JSON-RPC", "declared"],
+)
+def test_what_a_server_said_first_is_what_the_caller_hears(
+    lab: Lab, declared: Any, rules: str, last: str, said: str
+) -> None:
+    with lab.start(scenario(rules)) as running:
+        subject = connector(running, transport=HttpTransport(type=declared, url=running.url))
+        with pytest.raises(ExceptionGroup) as caught:
+            listed(subject)
+        assert [said] == [str(leaf) for leaf in leaves(caught.value)]
+        assert last == running.log[-1].method
+
+
 @pytest.mark.parametrize(("era", "version"), [("legacy", "2025-11-25"), ("modern", "2026-07-28")])
 def test_the_era_of_the_connector_decides_the_handshake(lab: Lab, era: str, version: str) -> None:
     with lab.start("healthy-dual") as running:

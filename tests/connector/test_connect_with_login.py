@@ -199,6 +199,23 @@ def test_a_client_with_a_secret_fetches_its_own_token(lab: Lab, tmp_path: Path, 
         assert SECRET not in str([(seen.headers, seen.form) for seen in at_the_door])
 
 
+def test_the_token_that_a_client_fetches_opens_a_transport_that_nobody_declared(
+    lab: Lab, tmp_path: Path
+) -> None:
+    older = SERVER.replace("streamable-http", "sse").replace("modern", "legacy")
+    with start(lab, older + SECRET_CLIENT.replace("METHOD", "client_secret_basic")) as running:
+        fetching = subject(
+            running,
+            grant_type="client_credentials",
+            client_id="lab-client",
+            client_secret=Secret("${env:LAB_SECRET}"),
+            issuer=running.places["as"],
+        )
+        connector = fetching.model_copy(update={"transport": HttpTransport(url=running.url)})
+        assert "echo" in listed(connector, tmp_path, LAB_SECRET=SECRET)
+        assert ["client_credentials"] == grants(running)
+
+
 def test_a_client_with_a_key_fetches_its_own_token(lab: Lab, tmp_path: Path) -> None:
     known = 'clients = [{id = "lab-client", methods = ["private_key_jwt"]}]\n'
     with start(lab, SERVER + known) as running:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sys
@@ -90,6 +91,11 @@ class Broken(CrashSafe[None]):
         print("noise-print")
         print("noise-stderr", file=sys.stderr)
         self.call_after_refresh(self.exit)
+
+    async def on_unmount(self) -> None:
+        if PLACE == "stuck":
+            os.write(1, b"ends not")
+            await asyncio.Event().wait()
 
     def deeper(self, depth: int) -> None:
         self.deeper(depth + 1)

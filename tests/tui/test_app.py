@@ -16,7 +16,6 @@ from diagnose_tui.playing import DEMOS, demo_entry
 from diagnose_tui.screens.too_small import TooSmall
 from diagnose_tui.widgets.connectors import Connectors
 from diagnose_tui.widgets.detail import Detail
-from diagnose_tui.widgets.step_list import StepList
 from textual.pilot import Pilot
 
 from diagnose.api import diagnose_sync
@@ -114,8 +113,9 @@ def test_space_shows_the_phases_of_the_selected_step(tmp_path: Path) -> None:
     async def act(pilot: Pilot[Any], app: DiagnoseApp) -> tuple[str, str]:
         await pilot.press("enter")
         await rested(pilot, app)
-        app.main.query_one(StepList).post_message(StepList.Chosen("list_tools"))
-        closed = await on(pilot, "up", "space")
+        await on(pilot, "end", "up", "up", "up")
+        await until(pilot, lambda: app.main.view().selected == "session_open")
+        closed = await on(pilot, "space")
         return closed, await on(pilot, "space")
 
     opened, closed = played(act, [HEALTHY], state=tmp_path, size=(160, 50))
@@ -304,3 +304,18 @@ def test_what_a_server_calls_itself_is_no_markup_and_moves_no_cursor(tmp_path: P
     assert "[red]loud[/red]" in text
     assert "\x1b" not in text
     assert "\u202e" not in text
+
+
+def test_where_only_ascii_is_shown_nothing_else_reaches_the_terminal(tmp_path: Path) -> None:
+    named = Entry(key="x", name="wetter-für-名前", client="Cursor", target="https://a.example/mcp")
+
+    async def act(pilot: Pilot[Any], app: DiagnoseApp) -> list[str]:
+        await pilot.press("enter")
+        seen = [await rested(pilot, app)]
+        for keys in (("question_mark",), ("escape", "o"), ("escape", "escape", "x"), ("escape", "slash")):
+            seen.append(await on(pilot, *keys))
+        return seen
+
+    seen = played(act, [EXPIRED, named], state=tmp_path, ascii_only=True)
+    assert [] == sorted({sign for text in seen for sign in text if not sign.isascii()})
+    assert "wetter-f?r-????" in seen[0]

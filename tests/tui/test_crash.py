@@ -211,6 +211,18 @@ def test_a_signal_leaves_a_whole_terminal(number: signal.Signals, expected: int,
     assert [] == after_the_screen(written)
 
 
+def test_a_second_signal_ends_an_app_that_does_not_end(begin: Any) -> None:
+    terminal = begin("stuck")
+    terminal.read_until(b"ready")
+    terminal.process.send_signal(signal.SIGTERM)
+    terminal.read_until(b"ends not")
+    terminal.process.send_signal(signal.SIGTERM)
+    code, written = terminal.ended()
+    assert 130 == code
+    assert "\x1b[?1049l" in written
+    assert terminal.is_as_before()
+
+
 def test_an_endless_recursion_makes_a_short_file(begin: Any, tmp_path: Path) -> None:
     assert 70 == begin("recursion").ended()[0]
     (file,) = crash_files(tmp_path)

@@ -1,4 +1,4 @@
-"""The panes Cause, Fix, Certificate, curl and JSON: what they say of real runs and of hostile reports."""
+"""The panes Fix, Certificate, curl and JSON, and what holds for every pane: real runs and hostile reports."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import pytest
 from app_panes import looked_at
 from app_screens import shown, until
 from diagnose_lab import Lab
-from diagnose_tui.flow import Block, laid_out
-from diagnose_tui.glyphs import ASCII
-from diagnose_tui.panes.cause import CausePane, cause_blocks
+from diagnose_tui.flow import laid_out
+from diagnose_tui.panes.cause import CausePane
 from diagnose_tui.panes.chain import ChainPane, chain_blocks
 from diagnose_tui.panes.curl import CurlPane, curl_blocks, curl_text
 from diagnose_tui.panes.fix import FixPane, fix_blocks, fix_text, forward_text
 from diagnose_tui.panes.flow_pane import FlowPane
 from diagnose_tui.panes.json_text import JsonPane, json_rows, json_text
 from diagnose_tui.view import View, view_of
+from pane_texts import lines_of, text_of
 from tui_reports import HOSTILE, finding, report_of, report_with
 
 from diagnose.catalogue import codes, page
-from diagnose.model import Evidence, Exchange, Problem, Report, StepResult
+from diagnose.model import Evidence, Exchange, Problem
 
 KINDS = (
     "tls-expired",
@@ -42,200 +42,6 @@ FLOWING: tuple[type[FlowPane], ...] = (CausePane, FixPane, ChainPane, CurlPane)
 WIDTHS = (20, 46, 76, 116, 156)
 
 
-def _lines(blocks: list[Block], width: int = 76) -> list[str]:
-    return [content.plain for content in laid_out(blocks, width)]
-
-
-def _text(blocks: list[Block], width: int = 76) -> str:
-    return "\n".join(_lines(blocks, width))
-
-
-def _running(report: Report, step_id: str, exchanges: list[Exchange]) -> View:
-    done = [step for step in report.steps if step.number < report.step(step_id).number]
-    target = report.connector.url or " ".join(report.connector.command or [])
-    return View(name="x", target=target, selected=step_id, steps=done, running=step_id, exchanges=exchanges)
-
-
-# Cause
-
-
-@pytest.mark.parametrize("name", ["tls-expired", "auth-issuer-mismatch-legacy", "tcp-refused", "list-error"])
-def test_cause_and_fix_begin_within_eight_lines_of_eighty_columns(lab: Lab, name: str) -> None:
-    first = _lines(cause_blocks(view_of(report_of(lab, name)), 74), 74)[:8]
-    assert {"Cause", "Fix"} <= {line.split(" ")[0] for line in first}
-
-
-def test_a_fix_stands_before_a_cause_that_would_push_it_off_the_screen() -> None:
-    long = finding().model_copy(update={"cause": "because " * 100})
-    first = _lines(cause_blocks(view_of(report_with([long])), 76))[:8]
-    assert ["Fix", "Cause"] == [line.split(" ")[0] for line in first if line.startswith(("Fix", "Cause"))]
-
-
-def test_the_verdict_sentence_is_first_and_whole(lab: Lab) -> None:
-    report = report_of(lab, "auth-issuer-mismatch-legacy")
-    lines = _lines(cause_blocks(view_of(report), 40), 40)
-    until_status = next(place for place, line in enumerate(lines) if "FAILED" in line)
-    assert report.verdict.summary.replace(" ", "") == "".join(lines[:until_status]).replace(" ", "")
-
-
-def test_the_status_is_a_sign_and_a_word_beside_the_code(lab: Lab) -> None:
-    lines = _lines(cause_blocks(view_of(report_of(lab, "tls-expired"), glyphs=ASCII)))
-    assert "x FAILED  TLS003 tls.expired-certificate, certain" in lines
-
-
-def test_carets_stand_under_the_part_that_differs(lab: Lab) -> None:
-    report = report_of(lab, "auth-issuer-mismatch-legacy")
-    lines = _lines(cause_blocks(view_of(report)))
-    observed = next(line for line in lines if line.lstrip().startswith("observed"))
-    caret = lines[lines.index(observed) + 1]
-    assert "^" == caret.strip()
-    assert len(observed) == caret.index("^")
-
-
-def test_a_wide_character_before_the_difference_moves_the_carets_by_two_cells() -> None:
-    pair = Evidence(label="x", expected="日本/a", observed="日本/b")
-    lines = _lines(cause_blocks(view_of(report_with([finding(evidence=[pair])]))))
-    assert " " * 22 + " " * 5 + "^" in lines
-
-
-def test_a_difference_of_long_texts_is_marked_within_one_text() -> None:
-    pair = Evidence(label="x", expected="a " * 60 + "old" + " z" * 60, observed="a " * 60 + "new" + " z" * 60)
-    text = _text(cause_blocks(view_of(report_with([finding(evidence=[pair])]))))
-    assert "[-old-]{+new+}" in text
-    assert "[-expected-]{+observed+}" in text
-
-
-def test_lines_of_a_stranger_have_a_gutter() -> None:
-    pair = Evidence(label="x", observed="first\nWho acts   you")
-    lines = _lines(cause_blocks(view_of(report_with([finding(evidence=[pair])]))))
-    assert "           | Who acts   you" in lines
-
-
-def test_every_part_of_a_finding_is_told(lab: Lab) -> None:
-    report = report_of(lab, "tls-expired")
-    text = _text(cause_blocks(view_of(report)), 4000)
-    decisive = report.steps[2].findings[0]
-    told = [decisive.cause, decisive.fix, decisive.rule, decisive.reproduce, *decisive.ruled_out]
-    told += [entry.label for entry in decisive.evidence] + ["whoever runs the server"]
-    assert [] == [part for part in told if part and part not in text]
-
-
-def test_other_steps_that_broke_are_named() -> None:
-    report = report_with([finding()])
-    later = report.steps[8].model_copy(update={"status": "failed", "findings": [finding("TOOL012")]})
-    steps = [later if step.id == later.id else step for step in report.steps]
-    view = view_of(report.model_copy(update={"steps": steps}))
-    assert "Broken too 9 List tools TOOL012" in _lines(cause_blocks(view))
-
-
-def test_the_gravest_finding_of_a_step_is_told_first() -> None:
-    mild = finding("TLS016", text="mild").model_copy(update={"severity": "warning"})
-    text = _text(cause_blocks(view_of(report_with([mild, finding(text="grave")]))))
-    assert text.index("summary grave") < text.index("summary mild")
-
-
-def test_a_healthy_run_says_so_and_what_was_found(lab: Lab) -> None:
-    lines = _lines(cause_blocks(view_of(report_of(lab, "healthy-modern-tls"), "mcp_initialize")))
-    assert "All steps passed: the connector works." == lines[0]
-    assert "modern era, 2026-07-28" in lines[1]
-    assert any(line.startswith("protocol version") and line.endswith("2026-07-28") for line in lines)
-
-
-def test_a_warning_says_that_the_connector_works(lab: Lab) -> None:
-    lines = _lines(cause_blocks(view_of(report_of(lab, "healthy-http-sse"))))
-    assert "Verdict    The connector works; this is a warning." in lines
-
-
-def test_a_skipped_step_names_the_cause_and_where_it_is(lab: Lab) -> None:
-    text = _text(cause_blocks(view_of(report_of(lab, "tls-expired"), "list_tools")), 200)
-    assert "skipped  9 List tools: blocked by TLS" in text
-    assert "TLS003     The certificate of 127.0.0.1 expired" in text
-    assert "Select step 3 TLS for the evidence." in text
-
-
-def test_a_step_that_does_not_apply_says_why(lab: Lab) -> None:
-    assert "credentials come from the environment" in _text(
-        cause_blocks(view_of(report_of(lab, "healthy-stdio-modern"), "auth_discovery"))
-    )
-
-
-def test_nothing_run_yet_says_how_to_start() -> None:
-    assert "Enter or r runs it" in _text(cause_blocks(View(name="x", target="https://mcp.example/mcp")))
-
-
-@pytest.mark.parametrize(
-    ("timings", "response", "expected"),
-    [
-        ({}, None, "on its way"),
-        ({"send": 1.0}, None, "sent, no answer yet"),
-        ({"send": 1.0, "wait": 2.0}, {"status": 200}, "HTTP 200, the body is being read"),
-        ({"send": 1.0, "wait": 2.0, "receive": 3.0}, {"status": 200}, "HTTP 200, read"),
-        ({}, {"error": "reset"}, "ended by reset"),
-    ],
-)
-def test_a_running_step_says_how_far_its_request_is(
-    lab: Lab, timings: dict[str, float], response: dict[str, Any] | None, expected: str
-) -> None:
-    exchange = Exchange(
-        id=7,
-        step="list_tools",
-        request={"method": "POST", "url": "https://mcp.example/mcp"},
-        response=response,
-        timings_ms=timings,
-    )
-    view = _running(report_of(lab, "healthy-modern-tls"), "list_tools", [exchange])
-    assert f"7    POST https://mcp.example/mcp: {expected}" in _lines(cause_blocks(view))
-
-
-def test_a_running_step_without_a_request_says_what_it_waits_for(lab: Lab) -> None:
-    remote = _running(report_of(lab, "healthy-modern-tls"), "tls", [])
-    local = _running(report_of(lab, "healthy-stdio-modern"), "tcp", [])
-    assert "the handshake to end" in _text(cause_blocks(remote))
-    assert "the process to start" in _text(cause_blocks(local))
-
-
-def test_a_broken_definition_is_told_with_its_place() -> None:
-    trouble = Problem(
-        code="CFG001",
-        name="cfg.not-json",
-        severity="error",
-        what="there is a comma too many",
-        hint="remove it",
-        where="~/x.json:12",
-    )
-    text = _text(cause_blocks(View(name="x", target="", trouble=trouble)))
-    assert ["there is a comma too many", "CFG001 cfg.not-json", "remove it", "~/x.json:12"] == [
-        part
-        for part in ("there is a comma too many", "CFG001 cfg.not-json", "remove it", "~/x.json:12")
-        if part in text
-    ]
-
-
-def test_facts_are_words_and_have_units() -> None:
-    step = StepResult(
-        number=1,
-        id="dns",
-        title="DNS",
-        status="passed",
-        facts={
-            "second_request": "tools/list",
-            "offered": True,
-            "took_ms": 15.9,
-            "names": [],
-            "a": {"b_ms": 1},
-        },
-    )
-    view = View(name="x", target="", steps=[step])
-    lines = _lines(cause_blocks(view))
-    assert [
-        "second request  tools/list",
-        "offered         yes",
-        "took            15.9 ms",
-        "names           none",
-    ] == lines[1:5]
-    assert "a               b 1 ms" == lines[5]
-
-
 # Fix
 
 
@@ -243,14 +49,14 @@ def test_the_sentences_of_a_fix_are_its_steps() -> None:
     several = finding().model_copy(
         update={"fix": "Renew it, e.g. with certbot. Reload the server. See RFC 5280."}
     )
-    lines = _lines(fix_blocks(view_of(report_with([several]))))
+    lines = lines_of(fix_blocks(view_of(report_with([several]))))
     assert "Fix     1  Renew it, e.g. with certbot." in lines
     assert "        2  Reload the server." in lines
 
 
 def test_a_fix_says_who_acts_and_what_to_send_and_what_to_type(lab: Lab) -> None:
     report = report_of(lab, "tls-expired")
-    text = _text(fix_blocks(view_of(report)), 4000)
+    text = text_of(fix_blocks(view_of(report)), 4000)
     decisive = report.steps[2].findings[0]
     told = [decisive.fix, decisive.forward, decisive.reproduce, "certbot renew", page("TLS003").spec]
     assert [] == [part for part in told if part and part not in text]
@@ -259,7 +65,7 @@ def test_a_fix_says_who_acts_and_what_to_send_and_what_to_type(lab: Lab) -> None
 
 def test_the_fix_of_a_run_is_seen_from_every_step_of_it(lab: Lab) -> None:
     report = report_of(lab, "tls-expired")
-    seen = {step.id: "TLS003" in _text(fix_blocks(view_of(report, step.id))) for step in report.steps}
+    seen = {step.id: "TLS003" in text_of(fix_blocks(view_of(report, step.id))) for step in report.steps}
     assert dict.fromkeys(seen, True) == seen
 
 
@@ -273,32 +79,32 @@ def test_the_fix_of_every_page_can_be_laid_out() -> None:
     for code in codes():
         view = view_of(report_with([finding(code)])) if not code.startswith("CFG") else None
         trouble = Problem(code=code, name="x.y", severity="error", what="w", hint="h")
-        text = _text(fix_blocks(view or View(name="x", target="", trouble=trouble)), 80)
+        text = text_of(fix_blocks(view or View(name="x", target="", trouble=trouble)), 80)
         assert f"The catalogue on {code}" in text
 
 
 def test_a_code_of_another_version_has_no_page_and_is_shown_all_the_same() -> None:
-    assert "fix text" in _text(fix_blocks(view_of(report_with([finding("TLS999")]))))
+    assert "fix text" in text_of(fix_blocks(view_of(report_with([finding("TLS999")]))))
 
 
 # Certificate
 
 
 def test_the_certificate_in_trouble_is_marked_and_its_end_is_in_words(lab: Lab) -> None:
-    text = _text(chain_blocks(view_of(report_of(lab, "tls-expired-intermediate"))), 200)
+    text = text_of(chain_blocks(view_of(report_of(lab, "tls-expired-intermediate"))), 200)
     assert "Certificate 2  ✗ it has expired" in text
     assert "ended 1 day ago" in text
 
 
 def test_a_handshake_that_passed_shows_version_and_days_left(lab: Lab) -> None:
-    text = _text(chain_blocks(view_of(report_of(lab, "healthy-modern-tls"))), 200)
+    text = text_of(chain_blocks(view_of(report_of(lab, "healthy-modern-tls"))), 200)
     assert "TLSv1.3" in text
     assert "ends in 89 days" in text
 
 
 def test_a_report_older_than_the_chain_shows_the_leaf_or_the_evidence() -> None:
     presented = [Evidence(label="certificates presented, leaf first", observed="0: CN=old.example")]
-    assert "0: CN=old.example" in _text(chain_blocks(view_of(report_with([finding(evidence=presented)]))))
+    assert "0: CN=old.example" in text_of(chain_blocks(view_of(report_with([finding(evidence=presented)]))))
     report = report_with([finding()])
     leaf = report.steps[2].model_copy(
         update={
@@ -310,7 +116,7 @@ def test_a_report_older_than_the_chain_shows_the_leaf_or_the_evidence() -> None:
         }
     )
     steps = [leaf if step.id == "tls" else step for step in report.steps]
-    text = _text(chain_blocks(view_of(report.model_copy(update={"steps": steps}))))
+    text = text_of(chain_blocks(view_of(report.model_copy(update={"steps": steps}))))
     assert "until 2026-12-01 12:00 UTC, ends in 7 days" in text
 
 
@@ -325,7 +131,7 @@ def test_a_report_older_than_the_chain_shows_the_leaf_or_the_evidence() -> None:
 def test_where_there_is_no_certificate_the_reason_is_said(lab: Lab, name: str, expected: str) -> None:
     view = view_of(report_of(lab, name))
     assert expected == ChainPane.blank(view)
-    assert [expected] == _lines(chain_blocks(view))
+    assert [expected] == lines_of(chain_blocks(view))
 
 
 # curl
@@ -358,7 +164,7 @@ def test_a_secret_is_a_variable_of_the_shell() -> None:
     view = View(name="x", target="", selected="tls", running="tls", exchanges=view.exchanges)
     headers = '-H "Authorization: $DIAGNOSE_AUTHORIZATION" -H "X-Key: $DIAGNOSE_SECRET"'
     assert f"curl -sS -i https://mcp.example/mcp {headers}" == curl_text(view)
-    assert "set DIAGNOSE_AUTHORIZATION, DIAGNOSE_SECRET in the shell first" in _text(curl_blocks(view), 200)
+    assert "set DIAGNOSE_AUTHORIZATION, DIAGNOSE_SECRET in the shell first" in text_of(curl_blocks(view), 200)
 
 
 _ACTS = "$(touch acted)`touch acted`'; touch acted; '\" -o acted"
@@ -453,7 +259,7 @@ def test_a_pane_shows_on_the_screen_what_its_blocks_say(
 
     async def act(pilot: Any, made: FlowPane) -> tuple[str, str]:
         width = made.scrollable_content_region.width
-        return shown(pilot.app), next(line for line in _lines(pane.blocks(view, width), width) if line)
+        return shown(pilot.app), next(line for line in lines_of(pane.blocks(view, width), width) if line)
 
     seen, first = looked_at(pane(), view, act, size)
     assert first.strip() in seen
@@ -466,7 +272,7 @@ def test_every_step_of_every_kind_of_run_can_be_laid_out_at_every_width(lab: Lab
         view = view_of(report, step.id)
         for width in WIDTHS:
             for pane in FLOWING:
-                assert [] != _lines(pane.blocks(view, width), width)
+                assert [] != lines_of(pane.blocks(view, width), width)
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "x" * 100_000, "\n" * 3000, "日" * 5000, "[", "\x00", "\t|\t"])

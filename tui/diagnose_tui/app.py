@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 
 from diagnose.options import Options
+from diagnose_tui.ascii_lines import AsciiLines
 from diagnose_tui.board import Board
 from diagnose_tui.crash import CrashSafe
 from diagnose_tui.entries import Entry
-from diagnose_tui.glyphs import glyphs_for
+from diagnose_tui.glyphs import ASCII, glyphs_for
 from diagnose_tui.panes import TABS
 from diagnose_tui.screens.main import Heard, MainScreen
 from diagnose_tui.screens.too_small import follow_size
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DiagnoseApp"]
 
+_LEAVES = ("ctrl+c", "ctrl+q")
 Finder = Callable[[], Sequence[Entry]]
 
 
@@ -39,6 +42,16 @@ def _commands() -> type[Provider]:
     return Commands
 
 
+def _announced(options: Options) -> Sequence[str]:
+    """What --deep and --register may send beyond what production sends, before it is sent."""
+    if not (options.deep or options.register):
+        return ()
+    from diagnose.deep_plan import announced
+
+    asked = (("--deep", options.deep), ("--register", options.register))
+    return announced(*(flag for flag, given in asked if given))
+
+
 class DiagnoseApp(CrashSafe[int]):
     """``entries`` are there at once, what ``finder`` reads comes when it is read; ``go`` runs the first."""
 
@@ -46,6 +59,7 @@ class DiagnoseApp(CrashSafe[int]):
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q,ctrl+c", "quit", "Quit", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False),
     ]
 
     def __init__(
@@ -67,15 +81,26 @@ class DiagnoseApp(CrashSafe[int]):
         self.board.add(entries)
         self._finder = finder
         self._go = go
-        self.main = MainScreen(self.board, glyphs_for(ascii_only=ascii_only, environ=environ))
+        glyphs = glyphs_for(ascii_only=ascii_only, environ=environ)
+        self.main = MainScreen(self.board, glyphs)
+        self._lines = (AsciiLines(),) if glyphs is ASCII else ()
         self.main.watch_s = watch_s
 
     def _told(self, key: str, told: Told) -> None:
         # Called in the thread of the runs; post_message hands over to this one.
         self.post_message(Heard(key, told))
 
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and self.main.opens and event.key not in _LEAVES:
+            self.main.ahead.append((event.key, event.character))
+        else:
+            await super().on_event(event)
+
     def on_heard(self, message: Heard) -> None:
         self.main.take(message)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return (*super().get_line_filters(), *self._lines)
 
     def get_default_screen(self) -> MainScreen:
         return self.main
@@ -90,6 +115,8 @@ class DiagnoseApp(CrashSafe[int]):
         first = next(iter(self.board.sessions.values()), None)
         if first is not None and (self._go or first.entry.report is not None):
             self.main.enter(first.key)
+        for sentence in _announced(self.board.options):
+            self.main.say(sentence)
         if self._go and first is not None and first.runnable:
             self.main.do("run")
         if self._finder is not None:
@@ -114,6 +141,9 @@ class DiagnoseApp(CrashSafe[int]):
         if not Palette.is_open(app):
             self.push_screen(Palette())
 
+    async def action_quit(self) -> None:
+        self.main.do("quit")
+
     def on_app_blur(self, event: events.AppBlur) -> None:
         self.main.blurred = True
 
@@ -123,4 +153,4 @@ class DiagnoseApp(CrashSafe[int]):
     async def on_unmount(self) -> None:
         from diagnose.wire.threads import in_daemon_thread
 
-        await in_daemon_thread(self.board.close)
+        await in_daemon_thread(partial(self.board.close, at_once=self.main.leaving))

@@ -57,10 +57,12 @@ class Board:
     def run(self, session: Session, *, step: str | None = None, person: Person | None = None) -> None:
         """Ask for a run, from ``step`` on with what the last run found before it; nothing blocks.
 
-        With a ``person`` it is a login: the first six steps, the last of which gets a token.
+        With a ``person`` it is a login: the first six steps, the last of which gets a token. A run of the
+        same session that goes, or waits, is ended first.
         """
+        if session.busy:
+            self.cancel(session)
         session.queue()
-        session.resumed_from = step
         self._walks.submit(session.key, self._preparing(session, step, person))
 
     def _preparing(self, session: Session, step: str | None, person: Person | None) -> Callable[[], Run]:
@@ -68,6 +70,7 @@ class Board:
         if entry.scenario is not None and session.edited is None and step is None and person is None:
             return partial(self._playing.prepare, entry.scenario)
         connector, options = self.wanted(session)
+        options = replace(options, allow_stdio=options.allow_stdio or session.asks is None)
         environ = entry.environ if entry.environ is not None else self.environ
         if person is not None:
             return partial(_start_login, connector, options, environ, person)
@@ -75,12 +78,12 @@ class Board:
         return partial(_start, connector, options, environ, earlier, step)
 
     def wanted(self, session: Session) -> tuple[Connector, Options]:
-        """The connector and the options of the next run, as they were edited and allowed."""
+        """The connector and the options of the next run, as they were edited."""
         edited, entry = session.edited, session.entry
         connector = edited.connector if edited is not None else entry.connector
         options = edited.options if edited is not None else entry.options
         assert connector is not None, "an entry without connector is never run"
-        return connector, replace(options, allow_stdio=options.allow_stdio or session.consented)
+        return connector, options
 
     def resumable(self, session: Session, step: str) -> bool:
         """Whether the next run can begin at ``step``."""
@@ -107,9 +110,13 @@ class Board:
         """Whether runs can go."""
         return self._walks.alive
 
-    def close(self) -> None:
-        """End every run and every scenario; blocks for some seconds at most."""
-        self._walks.close(_CLOSING)
+    def end_runs(self) -> None:
+        """End every run, and wait for their teardowns; blocks for some seconds at most."""
+        self._walks.end_runs(_CLOSING)
+
+    def close(self, *, at_once: bool = False) -> None:
+        """End every run and every scenario; blocks for some seconds at most, ``at_once`` for a moment."""
+        self._walks.close(0.1 if at_once else _CLOSING)
         self._playing.close()
         self.kept.close()
 

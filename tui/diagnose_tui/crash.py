@@ -272,13 +272,17 @@ def _unsaid(args: Any) -> None:
 
 @contextmanager
 def _ended_by_signal(app: CrashSafe[Any]) -> Iterator[None]:
-    """A signal ends the app as its key does, so that the terminal is whole afterwards."""
+    """A signal ends the app as its key does, so that the terminal is whole; a second one ends it at once."""
+    asked = False
 
     def end(number: int, frame: object) -> None:
+        nonlocal asked
         loop = app._loop
-        if loop is not None:
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(app.exit, None, int(ExitCode.INTERRUPTED))
+        if asked or loop is None:
+            raise KeyboardInterrupt
+        asked = True
+        with suppress(RuntimeError):  # closed: the app is over
+            loop.call_soon_threadsafe(app.exit, None, int(ExitCode.INTERRUPTED))
 
     names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {name: signal.signal(getattr(signal, name), end) for name in names}

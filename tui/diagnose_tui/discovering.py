@@ -52,6 +52,8 @@ def _entry(defined: Defined, options: Options) -> Entry:
         options=options,
         problems=tuple(_problem(problem, cleaned) for problem in defined.problems),
         enabled=defined.enabled,
+        of_project=defined.folder is not None,
+        overridden=defined.overridden_by is not None,
     )
 
 

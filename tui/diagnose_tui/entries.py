@@ -36,6 +36,10 @@ class Entry:
     options: Options = field(default_factory=Options)
     problems: tuple[Problem, ...] = ()
     enabled: bool = True
+    of_project: bool = False
+    """Whether its file belongs to a folder, and not to a user."""
+    overridden: bool = False
+    """Whether another definition of its client goes before it."""
     scenario: str | None = None
     """The name of a scenario of the lab."""
     environ: Mapping[str, str] | None = None

@@ -73,7 +73,7 @@ def laid_out(blocks: Sequence[Block], width: int) -> list[Content]:
     widest = max((len(label) + 1 for label in common if len(label) < _LONG), default=0)
     lines: list[Content] = []
     for block in blocks:
-        style = "dim" if block.quiet else "bold"
+        style = "$text-muted" if block.quiet else "bold"
         column = block.margin if block.margin != MARGIN else max(MARGIN, widest)
         margin = block.indent + (0 if narrow or not block.label else column)
         if block.label and narrow:

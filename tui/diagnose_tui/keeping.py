@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -28,14 +29,16 @@ class Keeping:
         self._history: History | None = None
         self._rows: dict[str, Sequence[Kept]] = {}
         self._warned: str | None = None
+        self._opening = threading.Lock()
 
     @property
     def _opened(self) -> History:
         from diagnose.history import open_history
 
-        if self._history is None:
-            self._history = open_history(self._environ)
-        return self._history
+        with self._opening:
+            if self._history is None:
+                self._history = open_history(self._environ)
+            return self._history
 
     def rows(self, key: str) -> Sequence[Kept]:
         """The runs of a row that are known so far, newest first."""
@@ -47,27 +50,33 @@ class Keeping:
 
     def add(self, session: Session, report: Report) -> str | None:
         """Keep a report; blocks. What is to be said once, where nothing can be kept."""
+        from diagnose.history.runs import target_of
+
         try:
             self._opened.add(report)
-            self.read(session)
+            self._rows[session.key] = self._runs(report.connector.name, target_of(report))
         except UsageError as problem:
             return self._once(str(problem))
         return self._once(self._opened.warning)
 
-    def read(self, session: Session) -> str | None:
-        """Read the runs of a row; blocks. What is to be said once, where nothing can be read."""
+    def read(self, session: Session, *, alone: bool) -> str | None:
+        """Read the runs of a row; blocks. What is to be said once, where nothing can be read.
+
+        Connectors of one name are told apart by where they lead. A row may show that in other words than its
+        reports do: where it is ``alone`` with its name, every run of the name is its own.
+        """
+        self._rows[session.key] = ()
         if session.entry.kind != "connector":
-            self._rows[session.key] = ()
             return None
+        name = session.entry.name
         try:
-            found = self._opened.runs(session.entry.name, limit=_SHOWN)
+            self._rows[session.key] = self._runs(name, session.target) or (self._runs(name) if alone else ())
         except UsageError as problem:
-            self._rows[session.key] = ()
             return self._once(str(problem))
-        # Two connectors of one name in two files are told apart by where they lead.
-        same = tuple(one for one in found if one.target == session.target)
-        self._rows[session.key] = same or (found if session.report is None else ())
         return None
+
+    def _runs(self, name: str, target: str | None = None) -> Sequence[Kept]:
+        return self._opened.runs(name, target=target, limit=_SHOWN)
 
     def report(self, run_id: str) -> Report:
         """A kept report, whole; blocks. Raises UsageError."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from diagnose.errors import UsageError
 from diagnose_tui.entries import Entry
 
 if TYPE_CHECKING:
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["DEMOS", "Playing", "demo_entry"]
 
 DEMOS: tuple[tuple[str, str], ...] = (
-    ("tls-expired", "broken: certificate"),
-    ("auth-issuer-mismatch", "broken: login"),
-    ("http-wrong-path", "broken: address"),
+    ("tls-expired", "broken cert"),
+    ("auth-issuer-mismatch", "broken login"),
+    ("http-wrong-path", "broken URL"),
     ("healthy-modern", "healthy"),
 )
 """What is offered where nobody asked for a scenario by name: faults of three kinds, and none."""
@@ -42,6 +43,7 @@ class Playing:
         self._lock = threading.Lock()
         self._lab: Lab | None = None
         self._running: dict[str, Running] = {}
+        self._closed = False
 
     def prepare(self, name: str) -> Run:
         """A run of the scenario ``name``, which plays from now on. Raises UsageError for an unknown one."""
@@ -53,6 +55,8 @@ class Playing:
         from diagnose_lab import Lab
 
         with self._lock:
+            if self._closed:  # a run was asked for in the moment in which somebody left
+                raise UsageError("CFG006", "the app was closed", hint="open it again")
             if self._lab is None:
                 self._lab = Lab()
                 self._lab.__enter__()
@@ -63,6 +67,7 @@ class Playing:
     def close(self) -> None:
         """Stop every server of the lab."""
         with self._lock:
+            self._closed = True
             lab, self._lab = self._lab, None
             self._running.clear()
         if lab is not None:

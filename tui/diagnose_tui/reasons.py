@@ -12,11 +12,15 @@ __all__ = ["Situation", "why_not"]
 
 @record
 class Situation:
-    """What the answers depend on: ``runnable`` rows of the list, ``stored`` runs of this connector."""
+    """What the answers depend on: ``runnable`` rows of the list, ``stored`` runs of this connector.
+
+    ``masked``: names are hidden, and a form would show them.
+    """
 
     session: Session | None
     runnable: int
     stored: int
+    masked: bool = False
 
 
 def _run(now: Situation) -> str | None:
@@ -71,7 +75,7 @@ def _edit(now: Situation) -> str | None:
         return "there is no connector"
     if session.entry.connector is None:
         return "run it once first" if session.entry.kind == "demo" else "there is no connector to change"
-    return None
+    return "it would show names as they are: p unmasks them first" if now.masked else None
 
 
 def _tool(now: Situation) -> str | None:
@@ -84,10 +88,13 @@ def _tool(now: Situation) -> str | None:
 def _log_in(now: Situation) -> str | None:
     session = now.session
     other = _edit(now) or _run(now)
-    if other is not None or session is None or session.entry.connector is None:
+    connector = session.wanted_connector if session is not None else None
+    if other is not None or session is None or connector is None:
         return other
-    if session.entry.connector.stdio is not None:
+    if connector.stdio is not None:
         return "a local process has no login"
+    if connector.credential.type not in ("none", "oauth2"):
+        return f"it has a {connector.credential.type} credential, which no login gives: o changes that"
     asks = next((step for step in session.steps if step.id == "auth_discovery"), None)
     asked = asks is not None and asks.facts.get("required") is not False
     return None if asked else "this server asks for no login"
@@ -101,7 +108,8 @@ def _diff(now: Situation) -> str | None:
     session = now.session
     if session is None or session.report is None:
         return "needs a finished run"
-    return None if session.before is not None or now.stored > 1 else "there is no earlier run"
+    here = session.before is not None and session.report is session.last
+    return None if here or now.stored > 1 else "there is no earlier run"
 
 
 def _history(now: Situation) -> str | None:
@@ -129,7 +137,12 @@ _QUESTIONS: Mapping[str, Callable[[Situation], str | None]] = {
 
 def _watch(now: Situation) -> str | None:
     other = _run(now)
-    return other if other != "it runs already" else None
+    if other is not None or now.session is None:
+        return other if other != "it runs already" else None
+    edited = now.session.edited
+    if edited is not None and edited.options.tool in edited.options.confirmed_tools:
+        return "it would call again and again what you allowed once: t picks another tool"
+    return None
 
 
 def why_not(action_id: str, now: Situation) -> str | None:

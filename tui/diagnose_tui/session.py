@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from diagnose.events import RunFinished, RunStarted, StepFinished, StepStarted
 from diagnose.step import TITLES
+from diagnose_tui.consent import Consent, needed
 from diagnose_tui.entries import Edited, Entry
 from diagnose_tui.glyphs import UNICODE, Glyphs
 from diagnose_tui.view import View
@@ -30,18 +31,19 @@ class Session:
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
         self.edited: Edited | None = None
-        self.consented = False
-        """Whether somebody said that the command of a found file may be started."""
+        self.agreed: Consent | None = None
+        """What somebody said yes to."""
         self.status: Status = "idle"
         self.selected = ORDER[0]
         self.follows = True
         """Whether the cursor goes with the run; until somebody moves it."""
         self.run: Run | None = None
         """The last run that was walked to its end, for a run from a later step."""
-        self.resumed_from: str | None = None
         self.report: Report | None = None
+        """The report that is shown: of the last run, of a login, or of an earlier run."""
+        self.last: Report | None = None
         self.before: Report | None = None
-        """The report of the run before the last."""
+        """The reports of the last run and of the one before it, as far as they were made here."""
         self.trouble: Problem | None = entry.reason
         self.running: StepStarted | None = None
         self.running_since = 0.0
@@ -57,7 +59,10 @@ class Session:
         self.note = ""
         """What is to be said about how this run came to be."""
         self._going: Run | None = None
+        self._waiting = 0
+        """Runs that were asked for and did not begin."""
         if entry.report is not None:
+            self.last = entry.report
             self.open(entry.report)
 
     @property
@@ -79,10 +84,18 @@ class Session:
         return self.edited is not None or self.entry.connector is not None or self.entry.kind == "demo"
 
     @property
-    def needs_word(self) -> bool:
-        """Whether somebody must say first that its command may be started."""
+    def in_force(self) -> bool:
+        """Whether it belongs to all connectors: it can run, and its client would use it."""
+        return self.runnable and self.entry.enabled and not self.entry.overridden
+
+    @property
+    def asks(self) -> Consent | None:
+        """What somebody must say yes to before the next run."""
         connector = self.wanted_connector
-        return connector is not None and connector.needs_consent and not self.consented
+        if connector is None or (connector.stdio is not None and self.entry.options.allow_stdio):
+            return None
+        consent = needed(connector, of_project=self.entry.of_project)
+        return None if consent == self.agreed else consent
 
     def not_resumable(self, step: str | None = None) -> str | None:
         """Why the next run cannot begin at ``step``, or at the selected one."""
@@ -132,8 +145,11 @@ class Session:
         return self.view().finding
 
     def queue(self) -> None:
-        """A run was asked for and waits for its turn."""
-        self.status, self.trouble = "queued", None
+        """A run was asked for and waits for its turn, or for the end of the one that goes."""
+        self._waiting += 1
+        self.trouble = None
+        if self.status != "running":
+            self.status = "queued"
 
     def select(self, step_id: str) -> None:
         """Put the cursor on a step, and leave it there."""
@@ -179,26 +195,43 @@ class Session:
             self._exchanges[told.step] = told.exchanges
         elif isinstance(told, Listed):
             self.tools = told.tools
+        elif isinstance(told, Refused) and self.logs_in and self.report is not None:
+            self._end(self.report.verdict.status)  # what is shown stays true
         elif isinstance(told, Refused):
+            self._forget()
             self._end("error" if told.problem.code.startswith("BUG") else "failed")
             self.trouble = told.problem
         elif isinstance(told, Stopped):
             self._end(self.report.verdict.status if self.report is not None else "idle")
         elif isinstance(told, RunFinished):
-            self.run, self._going = self._going, None
-            self.open(told.report)
+            self._finish(told.report)
+
+    def _finish(self, report: Report) -> None:
+        if not self.logs_in:  # which is half a run, and nothing to compare with
+            self.before, self.last = self.last, report
+        self.run, self._going = self._going, None
+        self.open(report)
+        if self._waiting:
+            self.status = "queued"
 
     def _begin(self, run: Run) -> None:
-        self.before = self.report or self.before
-        self.report, self.trouble, self.running = None, None, None
-        self._steps, self._exchanges, self.tools = {}, {}, ()
-        self._going, self.note = run, ""
+        self._forget()
+        self._waiting -= 1
+        self._going = run
         self.status, self.follows = "running", True
         self.began_at = time.monotonic()
         self.selected = ORDER[0]
 
+    def _forget(self) -> None:
+        """Let nothing of an earlier run stand beside what follows."""
+        self.report, self.trouble, self.running, self.note = None, None, None, ""
+        self._steps, self._exchanges, self.tools = {}, {}, ()
+
     def _end(self, status: Status) -> None:
-        self.status, self.running, self._going = status, None, None
+        if self._going is None:
+            self._waiting -= 1
+        self.status = "queued" if self._waiting else status
+        self.running, self._going, self.logs_in = None, None, False
 
     def _rest(self) -> None:
         """Put the cursor where the answer is, unless somebody has put it elsewhere."""

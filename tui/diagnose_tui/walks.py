@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from diagnose.events import Event, StepFinished
@@ -79,7 +80,7 @@ class Walks:
         self._thread = threading.Thread(target=self._turn, name="diagnose-runs", daemon=True)
         self._gate: asyncio.Semaphore | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._runs: dict[str, Run] = {}
+        self._going: dict[str, tuple[asyncio.Task[None] | None, Run]] = {}
         self._thread.start()
 
     def _turn(self) -> None:
@@ -105,16 +106,21 @@ class Walks:
         self._loop.call_soon_threadsafe(self._cancel, key)
 
     def _cancel(self, key: str) -> None:
-        run, task = self._runs.get(key), self._tasks.get(key)
-        if run is not None:
-            run.interrupt()
-        elif task is not None:
-            task.cancel()
+        going, task = self._going.get(key), self._tasks.get(key)
+        if going is not None:
+            going[1].interrupt()
+        if task is not None and (going is None or task is not going[0]):
+            task.cancel()  # it still waits
 
     @property
     def alive(self) -> bool:
         """Whether the thread of the runs is there."""
         return self._thread.is_alive()
+
+    def end_runs(self, within: float) -> None:
+        """End every run, and wait for their teardowns; blocks ``within`` seconds at most."""
+        with suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(self._end_runs(), self._loop).result(within)
 
     def close(self, within: float) -> None:
         """End every run and the thread; blocks ``within`` seconds at most. No process stays behind."""
@@ -128,12 +134,15 @@ class Walks:
         if not self._thread.is_alive():
             self._loop.close()
 
-    async def _drain(self) -> None:
+    async def _end_runs(self) -> None:
         tasks = list(self._tasks.values())
         for key in list(self._tasks):
             self._cancel(key)
         if tasks:
             await asyncio.wait(tasks)
+
+    async def _drain(self) -> None:
+        await self._end_runs()
         # What a check left to a task of its own (a connection being closed) ends with the loop.
         rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in rest:
@@ -156,7 +165,7 @@ class Walks:
 
         try:
             run = await in_daemon_thread(prepare)
-            self._runs[key] = run
+            self._going[key] = (asyncio.current_task(), run)
             self._told(key, Began(run=run))
             await self._events(key, run)
         except UsageError as problem:
@@ -164,7 +173,7 @@ class Walks:
         except Exception as problem:  # our own bug costs this run, and not the app
             self._told(key, Refused(problem=_bug(problem)))
         finally:
-            self._runs.pop(key, None)
+            self._going.pop(key, None)
 
     async def _events(self, key: str, run: Run) -> None:
         watching = self._loop.create_task(self._watch(key, run))
@@ -176,7 +185,9 @@ class Walks:
                             key, Seen(step=event.result.id, exchanges=run.exchanges_of(event.result.id))
                         )
                         if event.result.id == "list_tools":
-                            self._told(key, Listed(tools=run.tools()))
+                            # Cleaned here, once: thousands of tools would take a screen half a second.
+                            tools: list[Any] = await in_daemon_thread(partial(list, run.tools()))
+                            self._told(key, Listed(tools=tools))
                     self._told(key, event)
         finally:
             watching.cancel()

@@ -72,7 +72,7 @@ def _in_one(gap: Difference) -> list[Block]:
 
 def _one(word: str, text: str) -> list[Block]:
     if not text:
-        return [_detail(word, Content.styled("(empty)", "dim"))]
+        return [_detail(word, Content.styled("(empty)", "$text-muted"))]
     if "\n" not in text:
         return [_detail(word, plain(text))]
     # The gutter shows which lines are a stranger's.

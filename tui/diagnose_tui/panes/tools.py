@@ -45,7 +45,7 @@ class ToolsPane(Pane):
     DEFAULT_CSS = """
     ToolsPane { overflow: hidden; layout: vertical; scrollbar-gutter: auto; }
     ToolsPane #tools-list { height: 4; width: 1fr; }
-    ToolsPane #tools-head { height: 1; width: 1fr; color: $foreground-muted; }
+    ToolsPane #tools-head { height: 1; width: 1fr; color: $text-muted; }
     ToolsPane #tools-find { display: none; }
     ToolsPane.-finding #tools-find { display: block; }
     ToolsPane #tools-text { height: 1fr; margin-top: 1; }

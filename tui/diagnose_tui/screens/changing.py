@@ -13,6 +13,7 @@ from diagnose_tui.screens.deeds import Deeds
 if TYPE_CHECKING:
     from diagnose.connector import Connector
     from diagnose_tui.screens.tool import ToolChoice
+    from diagnose_tui.session import Session
 
 __all__ = ["Changing"]
 
@@ -21,19 +22,23 @@ class Changing(Deeds):
     """The actions of the group Change."""
 
     async def do_new_target(self) -> None:
+        await self.new_target()
+
+    async def new_target(self, typed: str = "") -> None:
+        """Ask for a URL or a command, ``typed`` to begin with, and diagnose it."""
         from diagnose_tui.screens.target import TargetScreen
 
-        connector = await self.asks(TargetScreen())
+        connector = await self.asks(TargetScreen(typed))
         if connector is None:
             return
         entry = typed_entry(connector, self.board.options, key=f"typed{len(self.board.sessions)}")
         self.board.add((entry,), first=True)
+        self.learn_names()
         self.enter(entry.key)
         await self._run(self.board.of(entry.key))
 
     async def do_edit(self) -> None:
         from diagnose_tui.screens.edit import EditScreen
-        from diagnose_tui.screens.tool import ToolChoice
 
         session = self.session
         if session is None:
@@ -43,20 +48,28 @@ class Changing(Deeds):
         edited = await self.asks(EditScreen(connector, options, session.tools, environ))
         if edited is None:
             return
-        chosen = edited.options.tool
-        if chosen is not None and (chosen, edited.options.arguments) != (options.tool, options.arguments):
-            listed = (one for one in session.tools if isinstance(one, dict))
-            entry = next((one for one in listed if one.get("name") == chosen), {})
-            choice = ToolChoice(name=chosen, arguments=edited.options.arguments, tool=entry)
-            allowed = await self._allowed_tools(edited.connector, choice)
-            if allowed is None:
-                return
-            confirmed = edited.options.confirmed_tools | allowed
-            edited = Edited(
-                connector=edited.connector, options=replace(edited.options, confirmed_tools=confirmed)
-            )
-        session.edited = edited
+        before = Edited(connector=connector, options=options)
+        session.edited = await self._with_agreed_tool(session, before, edited)
         await self._run(session)
+
+    async def _with_agreed_tool(self, session: Session, before: Edited, after: Edited) -> Edited:
+        """``after``, with its tool only where that may be called: a yes holds for one server and one call."""
+        from diagnose_tui.screens.tool import ToolChoice
+
+        moved = before.connector.transport != after.connector.transport
+        old, new = before.options, after.options
+        confirmed = frozenset[str]() if moved else new.confirmed_tools
+        if new.tool is None or (not moved and (new.tool, new.arguments) == (old.tool, old.arguments)):
+            return replace(after, options=replace(new, confirmed_tools=confirmed))
+        listed = () if moved else (one for one in session.tools if isinstance(one, dict))
+        entry = next((one for one in listed if one.get("name") == new.tool), {})
+        choice = ToolChoice(name=new.tool, arguments=new.arguments, tool=entry)
+        allowed = await self._allowed_tools(session, after.connector, choice)
+        if allowed is None:
+            self.say(f"{new.tool} is not called; the other changes are in use")
+            kept = (None, {}) if moved else (old.tool, old.arguments)
+            new, allowed = replace(new, tool=kept[0], arguments=kept[1]), frozenset()
+        return replace(after, options=replace(new, confirmed_tools=confirmed | allowed))
 
     async def do_tool(self) -> None:
         from diagnose_tui.screens.tool import ToolScreen
@@ -67,7 +80,7 @@ class Changing(Deeds):
         connector, options = self.board.wanted(session)
         screen = ToolScreen(session.tools, connector.tools, options, session.refused_tools)
         choice = await self.asks(screen)
-        allowed = await self._allowed_tools(connector, choice) if choice is not None else None
+        allowed = await self._allowed_tools(session, connector, choice) if choice is not None else None
         if choice is None or allowed is None:
             return
         changed = replace(
@@ -80,15 +93,19 @@ class Changing(Deeds):
         session.edited = Edited(connector=connector, options=changed)
         await self._run(session, step="sample_call" if self.board.resumable(session, "sample_call") else None)
 
-    async def _allowed_tools(self, connector: Connector, choice: ToolChoice) -> frozenset[str] | None:
+    async def _allowed_tools(
+        self, session: Session, connector: Connector, choice: ToolChoice
+    ) -> frozenset[str] | None:
         """The tools that somebody allows with ``choice``; None where the answer is no."""
         from diagnose_tui.screens.tool import confirmation
 
         question = confirmation(choice, connector.tools)
         if question is None or choice.name is None:
             return frozenset()
-        answer = await self.asks(question)
-        return frozenset({choice.name}) if answer is True else None
+        if await self.asks(question) is not True:
+            return None
+        session.watched = 0.0  # the yes is for one call, and not for one every so many seconds
+        return frozenset({choice.name})
 
     def do_log_in(self) -> None:
         from diagnose_tui.person import ScreenPerson

@@ -68,7 +68,7 @@ class CopyScreen(Sheet[str | None]):
         row, lacking = self._rows[number], self._lacking[number]
         mark = self._view.glyphs.here if here else " "
         if lacking is not None:
-            return Content.assemble(mark, (f" {row.key}  {row.title:<18}{lacking}", "$foreground-muted"))
+            return Content.assemble(mark, (f" {row.key}  {row.title:<18}{lacking}", "$text-muted"))
         return Content.assemble(mark, (f" {row.key}", "bold"), f"  {row.title}")
 
     def on_key(self, event: events.Key) -> None:

@@ -6,17 +6,21 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from textual import events
 from textual.app import App
 from textual.screen import Screen
+from textual.widgets import Input
 
 from diagnose.events import RunFinished
+from diagnose.wire.threads import in_daemon_thread
 from diagnose_tui.board import Board
+from diagnose_tui.entries import Entry
 from diagnose_tui.glyphs import Glyphs
 from diagnose_tui.keys import BY_ID, key_shown
 from diagnose_tui.reasons import Situation, why_not
 from diagnose_tui.session import Session
 from diagnose_tui.view import View
-from diagnose_tui.walks import Told
+from diagnose_tui.walks import Refused, Told
 from diagnose_tui.widgets.connectors import Connectors
 from diagnose_tui.widgets.detail import Detail
 from diagnose_tui.widgets.step_list import StepList
@@ -45,6 +49,11 @@ class Deeds(Screen[int]):
     mask: Mask | None = None
     calendar: Calendar | None = None
     """What ages are counted from; None: this machine's."""
+    leaving: bool = False
+    """Whether somebody wants to leave, and the runs are being ended."""
+    opens = False
+    """Whether something was asked for that may open a screen: what is typed meanwhile is meant for that."""
+    ahead: list[tuple[str, str | None]]
 
     @property
     def session(self) -> Session | None:
@@ -72,13 +81,37 @@ class Deeds(Screen[int]):
     async def asks(self, screen: Screen[_Answer]) -> _Answer | None:
         """Show a screen and wait for what it is dismissed with."""
         app: App[Any] = self.app
-        return await app.push_screen_wait(screen)
+        answer = app.push_screen(screen, wait_for_dismiss=True)
+        screen.call_after_refresh(self.call_after_refresh, self.typed_ahead)
+        return await answer
+
+    def typed_ahead(self) -> None:
+        """Give the keys that were pressed while a question was on its way to whoever has the focus now."""
+        self.opens = False
+        keys, self.ahead = self.ahead, []
+        if self.app.screen is not self and not isinstance(self.app.focused, Input):
+            return  # nobody says yes to what they have not seen
+        for key, character in keys:
+            self.app.post_message(events.Key(key, character))
 
     # What the screen may show
 
     def mask_text(self, text: str) -> str:
         """``text`` as this screen may show it."""
         return text if self.mask is None else self.mask.text(text)
+
+    def mask_name(self, entry: Entry) -> str:
+        """What the list calls an entry; what the lab plays is nobody's."""
+        return entry.name if self.mask is None or entry.kind == "demo" else self.mask.name(entry.name)
+
+    def learn_names(self) -> None:
+        """Let the mask know what is in the list."""
+        if self.mask is not None:
+            self.mask.learn(*(one.entry for one in self.board.sessions.values() if one.entry.kind != "demo"))
+
+    def masked_report(self, report: Report) -> Report:
+        """``report`` as this screen may show it."""
+        return report if self.mask is None else self.mask.report(report)
 
     def masked(self, view: View) -> View:
         """``view`` as this screen may show it."""
@@ -91,7 +124,8 @@ class Deeds(Screen[int]):
             self.run_worker(partial(self._read, session), thread=True, group="history")
 
     def _read(self, session: Session) -> None:
-        self._warned(self.board.kept.read(session))
+        names = [one.entry.name for one in self.board.sessions.values()]
+        self._warned(self.board.kept.read(session, alone=names.count(session.entry.name) == 1))
 
     # Which can be done
 
@@ -100,7 +134,9 @@ class Deeds(Screen[int]):
         session = self.session
         runnable = sum(one.runnable for one in self.board.sessions.values())
         stored = len(self.board.kept.rows(session.key)) if session is not None else 0
-        return why_not(action_id, Situation(session=session, runnable=runnable, stored=stored))
+        masked = self.mask is not None
+        now = Situation(session=session, runnable=runnable, stored=stored, masked=masked)
+        return why_not(action_id, now)
 
     def action_deed(self, action_id: str) -> None:
         self.do(action_id)
@@ -115,15 +151,22 @@ class Deeds(Screen[int]):
         done: Callable[[], Awaitable[None] | None] = getattr(self, f"do_{action_id}")
         result = done()
         if result is not None:
-            self.run_worker(result, exit_on_error=True, group=action_id)
+            self.opens = True
+            self.run_worker(self._done(result), exit_on_error=True, group=action_id)
         self.dirty()
+
+    async def _done(self, doing: Awaitable[None]) -> None:
+        try:
+            await doing
+        finally:
+            self.typed_ahead()
 
     def say(self, sentence: str, *, warning: bool = False) -> None:
         """One sentence in the corner; what a server said in it is shown as it is."""
         from diagnose.display import display
 
         severity: Any = "warning" if warning else "information"
-        self.notify(str(display(sentence)), severity=severity, markup=False, timeout=6)
+        self.notify(self.mask_text(str(display(sentence))), severity=severity, markup=False, timeout=6)
 
     # Runs
 
@@ -141,22 +184,21 @@ class Deeds(Screen[int]):
             self.dirty()
 
     async def _allowed(self, session: Session) -> bool:
-        """Whether what the connector starts may be started; asked once for each connector."""
-        connector = session.wanted_connector
-        if connector is None or not connector.needs_consent or session.consented:
+        """Whether the next run may go; asked once for each thing that somebody must agree to."""
+        consent = session.asks
+        if consent is None:
             return True
-        from diagnose.connector.consent import particulars
         from diagnose_tui.screens.confirm import ConfirmScreen
 
-        question = ConfirmScreen(
-            "This starts a process, and you did not name the file that says so.",
-            particulars(connector),
-            "Start this process?",
-            "Start it",
-        )
-        answer = await self.asks(question)
-        session.consented = answer is True
-        return session.consented
+        if self.mask is not None:
+            self.say(f"{consent.question} What that means would show names: p unmasks them first.")
+            return False
+        question = ConfirmScreen(consent.title, consent.rows, consent.question, consent.yes)
+        if await self.asks(question) is not True:
+            session.watched = 0.0
+            return False
+        session.agreed = consent
+        return True
 
     def do_cancel(self) -> None:
         if self.session is not None:
@@ -165,14 +207,14 @@ class Deeds(Screen[int]):
 
     def do_run_all(self) -> None:
         keys = self.query_one(Connectors).visible_keys
-        rows = [one for key in keys if (one := self.board.of(key)) is not None and one.runnable]
-        asked = [one for one in rows if one.needs_word]
+        rows = [one for key in keys if (one := self.board.of(key)) is not None and one.in_force]
+        asked = [one for one in rows if one.asks is not None]
         for session in rows:
-            if not session.needs_word:
+            if not session.busy and session not in asked:
                 self.board.run(session)
         if asked:
-            noun = "connector starts a process" if len(asked) == 1 else "connectors start a process"
-            self.say(f"{len(asked)} {noun} and wait for your word: r on each")
+            noun = "connector waits" if len(asked) == 1 else "connectors wait"
+            self.say(f"{len(asked)} {noun} for your word, as what starts or is sent must be seen: r on each")
 
     def do_watch(self) -> None:
         session = self.session
@@ -188,7 +230,7 @@ class Deeds(Screen[int]):
 
     def watch_due(self) -> None:
         """Start what is due: never two at once, never while the terminal is out of sight."""
-        if self.blurred:
+        if self.blurred or self.leaving:
             return
         for session in self.board.sessions.values():
             if session.watched and not session.busy and session.runnable and self.now() >= session.next_at:
@@ -197,12 +239,15 @@ class Deeds(Screen[int]):
 
     def heard(self, session: Session, told: Told) -> None:
         """What follows from what a run said."""
+        if isinstance(told, Refused) and session.trouble is None:
+            self.say(f"{told.problem.what}: {told.problem.hint}", warning=True)
         if isinstance(told, RunFinished):
             if session.watched:
                 self._plan(session, told.report)
-            self.keep(session, told.report)
             if session.logs_in:
                 self._logged_in(session, told.report)
+            else:
+                self.keep(session, told.report)
 
     def _plan(self, session: Session, report: Report) -> None:
         if report.verdict.status in ("passed", "warned"):
@@ -307,7 +352,15 @@ class Deeds(Screen[int]):
         from diagnose_tui.screens.help import HelpScreen, places
 
         rows = [(one, self.why_not(one.id)) for one in ACTIONS]
-        self.app.push_screen(HelpScreen(rows, places(self.board.environ)))
+        kept = [(label, self.mask_text(place)) for label, place in places(self.board.environ)]
+        self.app.push_screen(HelpScreen(rows, kept))
 
-    def do_quit(self) -> None:
+    async def do_quit(self) -> None:
+        self.opens = False  # it opens nothing, and the next key may be a second word
+        going = sum(one.busy for one in self.board.sessions.values())
+        if going and not self.leaving:
+            self.leaving = True
+            runs = "the run" if going == 1 else f"{going} runs"
+            self.say(f"closing what {runs} opened; once more leaves at once")
+            await in_daemon_thread(self.board.end_runs)
         self.app.exit(0)

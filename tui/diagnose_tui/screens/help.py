@@ -27,6 +27,11 @@ _EVERYWHERE = (
     ("1 to 8", "The tabs of the detail pane."),
     ("^p", "The palette: every action by name, themes, connectors and codes."),
 )
+_IN_PANES = (
+    ("Left Right", "Exchange: the exchange before and after."),
+    ("^f ^n", "Tools: filter; the next tool with a problem."),
+    ("Space d", "History: mark a run; compare two."),
+)
 _SWITCHES = (
     ("NO_COLOR", "Any value but an empty one: no colours."),
     ("DIAGNOSE_ASCII", "Any value: signs that every terminal has."),
@@ -75,7 +80,10 @@ class HelpScreen(ModalScreen[None]):
         with Vertical() as frame:
             frame.border_title = "Keys"
             with VerticalScroll(), Horizontal():
-                yield Flow(self._of(_LEFT) + _table("Everywhere", _EVERYWHERE), id="left")
+                yield Flow(
+                    self._of(_LEFT) + _table("Everywhere", _EVERYWHERE) + _table("In panes", _IN_PANES),
+                    id="left",
+                )
                 yield Flow(self._of(others) + _table("Kept", self._kept) + _table("Variables", _SWITCHES))
             yield Static("Esc closes   Up and Down scroll", classes="last", markup=False)
 

@@ -24,7 +24,10 @@ __all__ = ["HistoryScreen"]
 
 
 class HistoryScreen(Sheet[Report | None]):
-    """``load`` gives the whole report of a run; it may block, and is called in a thread."""
+    """``load`` gives the whole report of a run; it may block, and is called in a thread.
+
+    ``masked`` gives a report as it may be shown here; the answer is the report as it is.
+    """
 
     HEADING = "Earlier runs"
     KEYS = "Enter open   Space mark   d compare   Esc leave"
@@ -42,6 +45,7 @@ class HistoryScreen(Sheet[Report | None]):
         runs: Sequence[Entry],
         load: Callable[[str], Report],
         glyphs: Glyphs = UNICODE,
+        masked: Callable[[Report], Report] = lambda report: report,
         calendar: Calendar | None = None,
     ) -> None:
         super().__init__()
@@ -49,6 +53,7 @@ class HistoryScreen(Sheet[Report | None]):
         self._runs = runs
         self._load = load
         self._glyphs = glyphs
+        self._masked = masked
         self._calendar = calendar
 
     def body(self) -> Iterable[Widget]:
@@ -87,7 +92,7 @@ class HistoryScreen(Sheet[Report | None]):
     def _compare(self, reports: Sequence[Report]) -> None:
         from diagnose_tui.screens.compare import CompareScreen
 
-        before, after = reports
+        before, after = map(self._masked, reports)
         self.app.push_screen(CompareScreen(before, after, self._glyphs))
 
     def _say(self, sentence: str) -> None:

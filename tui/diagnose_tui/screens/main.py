@@ -70,7 +70,7 @@ class Heard(Message):
 class MainScreen(Taking):
     """One screen for everything that one needs to see at once."""
 
-    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (_WIDE, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (_WIDE, "-wide"), (120, "-roomy")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(one.keys, f"deed('{one.id}')", one.label, id=one.id, show=False) for one in ACTIONS),
         *(Binding(str(number), f"tab({number - 1})", f"Tab {number}", show=False) for number in range(1, 9)),
@@ -78,6 +78,7 @@ class MainScreen(Taking):
     ]
     DEFAULT_CSS = """
     MainScreen #work { width: 1fr; height: 1fr; }
+    MainScreen.-wide Connectors { width: 30; }
     MainScreen.-narrow Connectors { width: 1fr; border: none; }
     MainScreen.-narrow.-run Connectors { display: none; }
     MainScreen.-narrow.-list #work { display: none; }
@@ -90,6 +91,7 @@ class MainScreen(Taking):
         self.glyphs = glyphs
         self.selected_key: str | None = None
         self.frozen = False
+        self.ahead = []
         self._due: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -141,7 +143,8 @@ class MainScreen(Taking):
         """Draw everything from the state as it is."""
         if not self.is_mounted:
             return
-        self.query_one(Connectors).show(self.board.sessions.values(), self.selected_key, self.mask_text)
+        sessions = self.board.sessions.values()
+        self.query_one(Connectors).show(sessions, self.selected_key, self.mask_name, self.mask_text)
         self.redraw_run()
 
     def redraw_run(self) -> None:
@@ -161,7 +164,9 @@ class MainScreen(Taking):
 
     def _draw_steps(self, view: View, session: Session | None) -> None:
         steps = self.query_one(StepList)
-        steps.compact = self.size.height < _SHORT
+        # A run that passed is its steps, until somebody opens another pane and needs the room.
+        whole = view.report is not None and view.report.verdict.status == "passed"
+        steps.compact = self.size.height < _SHORT and not (whole and self.query_one(Detail).place == 0)
         running = session.running if session is not None else None
         steps.show(
             view,
@@ -183,7 +188,8 @@ class MainScreen(Taking):
     def _about(self, view: View, session: Session) -> str:
         dot = f" {self.glyphs.dot} "
         known = [] if view.report is None else headline(view.report)
-        took = [f"{session.elapsed_ms:.0f} ms"] if session.status not in ("idle", "queued") else []
+        counts = session.status == "running" or (session.report is not None and not session.busy)
+        took = [f"{session.elapsed_ms:.0f} ms"] if counts else []
         place = [self.mask_text(part) for part in (session.entry.client, session.entry.place) if part]
         note = [session.note] if session.note else []
         return dot.join([*note, *known, *took, *place])
@@ -224,6 +230,12 @@ class MainScreen(Taking):
     def on_tabs_chosen(self, message: Tabs.Chosen) -> None:
         self.action_tab(message.place)
 
+    def on_paste(self, event: events.Paste) -> None:
+        pasted = next(iter(event.text.strip().splitlines()), "")
+        if pasted:
+            event.stop()
+            self.run_worker(self.new_target(pasted), group="new_target")
+
     async def on_run_list_opened(self, message: RunList.Opened) -> None:
         await self.open_kept(message.run_id)
 
@@ -250,18 +262,22 @@ class MainScreen(Taking):
         self.query_one(Detail).open(place)
         self._show_kept()
         self.show_run_if_narrow()
+        self.dirty()
 
     def show_run_if_narrow(self) -> None:
         if self.has_class("-list") and self.size.width < _WIDE:
             self.show_run()
 
     def found(self, entries: Sequence[Entry]) -> None:
-        """Take the connectors that were found on this machine; the cursor goes there if nobody moved it."""
-        untouched = self.has_class("-list") and self.selected_key in (None, *list(self.board.sessions)[:1])
+        """Take the connectors that were found on this machine."""
+        untouched = self.has_class("-list") and self.selected_key == next(iter(self.board.sessions), None)
         self.board.add(entries)
-        if untouched:
-            self.selected_key = next(iter(self.board.sessions), None)
+        self.learn_names()
         self.query_one(Connectors).said(_NONE if not entries else "")
+        first = next(iter(self.board.sessions.values()), None)
+        if untouched and first is not None and first.entry.kind == "connector":
+            self.selected_key = first.key  # the demos were only there before it was found
+            self.entered(first.key)
         self.redraw()
 
     def learn(self, classes: dict[int, type[Pane]]) -> None:
@@ -281,7 +297,7 @@ class MainScreen(Taking):
     def connectors(self) -> Sequence[tuple[str, str, str]]:
         """Key, name and origin of every row, for the palette."""
         rows = [(one.key, one.entry) for one in self.board.sessions.values()]
-        return [(key, self.mask_text(entry.name), entry.client or entry.kind) for key, entry in rows]
+        return [(key, self.mask_name(entry), entry.client or entry.kind) for key, entry in rows]
 
     def now(self) -> float:
         """Seconds of a clock that never goes back."""

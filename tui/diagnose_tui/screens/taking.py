@@ -13,6 +13,7 @@ from diagnose_tui.widgets.detail import Detail
 if TYPE_CHECKING:
     from diagnose.model import Report
     from diagnose_tui.exports import Wanted
+    from diagnose_tui.session import Session
 
 __all__ = ["Taking"]
 
@@ -27,14 +28,14 @@ class Taking(Changing):
             self.mask = None
         else:
             self.mask = Mask()
-            self.mask.learn(*(one.entry for one in self.board.sessions.values()))
+            self.learn_names()
         self.redraw()
 
     def do_diff(self) -> None:
         session = self.session
         if session is None or session.report is None:
             return
-        if session.before is not None:
+        if session.before is not None and session.report is session.last:
             self._compare(session.before, session.report)
         else:
             self.run_worker(self._compare_kept(session.report), group="history")
@@ -53,9 +54,8 @@ class Taking(Changing):
     def _compare(self, before: Report, after: Report) -> None:
         from diagnose_tui.screens.compare import CompareScreen
 
-        if self.mask is not None:
-            before, after = self.mask.report(before), self.mask.report(after)
-        self.app.push_screen(CompareScreen(before, after, self.glyphs))
+        pair = self.masked_report(before), self.masked_report(after)
+        self.app.push_screen(CompareScreen(*pair, self.glyphs))
 
     async def do_history(self) -> None:
         from diagnose_tui.screens.history import HistoryScreen
@@ -64,29 +64,31 @@ class Taking(Changing):
         if session is None:
             return
         rows = self.board.kept.rows(session.key)
-        name = self.mask_text(session.entry.name)
-        report = await self.asks(HistoryScreen(name, rows, self._kept_report, self.glyphs, self.calendar))
+        name, kept = self.mask_name(session.entry), self.board.kept.report
+        screen = HistoryScreen(name, rows, kept, self.glyphs, self.masked_report, self.calendar)
+        report = await self.asks(screen)
         if report is not None:
-            session.show_earlier(report)
-            self.redraw()
+            self._show_earlier(session, report)
 
-    def _kept_report(self, run_id: str) -> Report:
-        """A kept report; blocks. Raises UsageError."""
-        report = self.board.kept.report(run_id)
-        return report if self.mask is None else self.mask.report(report)
+    def _show_earlier(self, session: Session, report: Report) -> None:
+        if session.busy:
+            self.say("a run goes on meanwhile: c ends it, then an earlier one can be shown")
+            return
+        session.watched = 0.0  # the next run would take it away again
+        session.show_earlier(report)
+        self.redraw()
 
     async def open_kept(self, run_id: str) -> None:
         """Show a run of the history in place of the last one."""
         session = self.session
-        if session is None or session.busy:
+        if session is None:
             return
         try:
             report = await in_daemon_thread(partial(self.board.kept.report, run_id))
         except UsageError as problem:
             self.say(str(problem), warning=True)
             return
-        session.show_earlier(report)
-        self.redraw()
+        self._show_earlier(session, report)
 
     async def compare_kept(self, before_id: str, after_id: str) -> None:
         """Show what changed between two runs of the history."""

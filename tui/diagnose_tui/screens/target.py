@@ -60,8 +60,14 @@ class TargetScreen(Sheet["Connector | None"]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", show=False)]
     _HINT = "https://mcp.example.com/mcp, or npx -y some-server"
 
+    def __init__(self, typed: str = "") -> None:
+        super().__init__()
+        self._typed = typed
+
     def body(self) -> Iterable[Widget]:
-        yield Field("Target", Line(placeholder=self._HINT, id="target"), hint="A URL, or a command.")
+        yield Field(
+            "Target", Line(self._typed, placeholder=self._HINT, id="target"), hint="A URL, or a command."
+        )
         yield Flow(id="vector")
 
     def on_input_changed(self, event: Input.Changed) -> None:

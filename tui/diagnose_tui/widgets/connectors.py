@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -11,6 +12,7 @@ from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from diagnose_tui.entries import Entry
 from diagnose_tui.glyphs import STATUS_STYLES, Glyphs
 from diagnose_tui.session import Session
 from diagnose_tui.text import line
@@ -61,8 +63,13 @@ class Connectors(Vertical):
         self._sessions: Sequence[Session] = ()
         self._shown: list[str] = []
         self._drawn: dict[str, object] = {}
-        self._mask = _nothing
+        self._called: Callable[[Entry], str] = _name
+        self._mask: Callable[[str], str] = _nothing
+        self._names: Counter[str] = Counter()
+        self._columns = (30, 20)
+        """Cells of the names and of the clients, where there is room for more than names."""
         self.word = ""
+        self._filtered_by = ""
 
     def compose(self) -> ComposeResult:
         yield Static("", id="count", markup=False)
@@ -84,12 +91,27 @@ class Connectors(Vertical):
         """The keys of the rows that the filter leaves."""
         return list(self._shown)
 
-    def show(self, sessions: Iterable[Session], selected: str | None, mask: object = None) -> None:
-        """Show these sessions; rows that look the same are left alone."""
-        self._mask = mask or _nothing  # type: ignore[assignment]
+    def show(
+        self,
+        sessions: Iterable[Session],
+        selected: str | None,
+        name: Callable[[Entry], str] | None = None,
+        mask: Callable[[str], str] | None = None,
+    ) -> None:
+        """Show these sessions; rows that look the same are left alone.
+
+        ``name`` and ``mask`` say how a name and an address may be shown.
+        """
+        self._called, self._mask = name or self._called, mask or self._mask
         self._sessions = tuple(sessions)
-        keys = [session.key for session in self._sessions if self._matches(session)]
+        self._names = Counter(session.entry.name for session in self._sessions)
+        # A row whose status no longer fits stays until the filter is typed anew: none goes under the cursor.
+        stay = set(self._shown) if self.word == self._filtered_by else set()
+        self._filtered_by = self.word
+        keys = [session.key for session in self._sessions if session.key in stay or self._matches(session)]
         wide = self.size.width > 60
+        if wide:
+            self._columns = self._room_of(one.entry for one in self._sessions)
         if keys != self._shown:
             self._shown = keys
             self._drawn = {}
@@ -102,6 +124,11 @@ class Connectors(Vertical):
                 self._redraw(session, wide)
         self.query_one("#count", Static).update(self._count())
 
+    def _room_of(self, entries: Iterable[Entry]) -> tuple[int, int]:
+        said = [(len(self._called(one)) + (0 if one.enabled else 15), len(one.client)) for one in entries]
+        named, client = (max(lengths) for lengths in zip(*said, strict=True)) if said else (0, 0)
+        return min(named + 5, 30), min(client, 20)
+
     def _place(self, selected: str | None) -> None:
         if selected in self._shown:
             self.rows.highlighted = self._shown.index(selected or "")
@@ -111,7 +138,7 @@ class Connectors(Vertical):
     def on_resize(self) -> None:
         """Draw the rows for the width that there is now."""
         self._drawn = {}
-        self.show(self._sessions, self._under_cursor(), self._mask)
+        self.show(self._sessions, self._under_cursor())
 
     def select(self, key: str) -> None:
         """Put the cursor on ``key``."""
@@ -125,7 +152,7 @@ class Connectors(Vertical):
             session.code,
             session.edited is not None,
             wide,
-            self._mask(session.entry.name),
+            self._called(session.entry),
         )
         if self._drawn.get(session.key) != looks:
             self._drawn[session.key] = looks
@@ -138,22 +165,19 @@ class Connectors(Vertical):
         if session.trouble is not None and status == "idle":
             status = "error"
         sign = self._glyphs.status[status]
-        name = self._mask(entry.name) + (" *" if session.edited is not None else "")
+        name = ("* " if session.edited is not None else "") + self._called(entry)
         off = "" if entry.enabled else " (switched off)"
-        head = Content.assemble((f" {sign} ", STATUS_STYLES[status]), line(name + off))
+        off = " (overridden)" if entry.overridden and not off else off
+        # Of two that have one name, whose each is; a wide list says that of all.
+        whose = f" {self._glyphs.dot} {entry.client}" if self._names[entry.name] > 1 and not wide else ""
+        head = Content.assemble((f" {sign} ", STATUS_STYLES[status]), line(name + off), line(whose, "dim"))
         if wide:
-            named, client = self._columns()
-            about = line(f"{entry.client:<{client}}  {self._mask(entry.target)}", "dim")
+            named, client = self._columns
+            about = line(f"{entry.client:<{client}}  {self._mask(entry.target)}", "$text-muted")
             head = Content.assemble(head.truncate(named, ellipsis=True, pad=True), "  ", about)
         room = width - (len(after) + 1 if after else 0)
         shown = head.truncate(max(room, 10), ellipsis=True, pad=True)
         return Content.assemble(shown, " ", (after, STATUS_STYLES[status]))
-
-    def _columns(self) -> tuple[int, int]:
-        """What the names and the clients take, where there is room for more than names."""
-        entries = [session.entry for session in self._sessions]
-        named = max((len(self._mask(entry.name)) for entry in entries), default=0)
-        return min(named + 5, 30), min(max((len(entry.client) for entry in entries), default=0), 20)
 
     def _count(self) -> Content:
         states = [session.status for session in self._sessions]
@@ -172,10 +196,8 @@ class Connectors(Vertical):
     def _matches(self, session: Session) -> bool:
         entry = session.entry
         text = f"{entry.name} {entry.client} {entry.target} {session.status} {session.code or ''}".lower()
-        words = self.word.lower().split()
-        return all(
-            word[1:] not in text if word[0] == "!" and len(word) > 1 else word in text for word in words
-        )
+        words = [word for word in self.word.lower().split() if word != "!"]
+        return all(word[1:] not in text if word[0] == "!" else word in text for word in words)
 
     def open_filter(self) -> None:
         """Let somebody type what the rows must hold; a word after ``!`` must not be there."""
@@ -196,7 +218,7 @@ class Connectors(Vertical):
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         self.word = event.value
-        self.show(self._sessions, self._under_cursor(), self._mask)
+        self.show(self._sessions, self._under_cursor())
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -221,3 +243,7 @@ class Connectors(Vertical):
 
 def _nothing(text: str) -> str:
     return text
+
+
+def _name(entry: Entry) -> str:
+    return entry.name

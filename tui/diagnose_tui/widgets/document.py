@@ -24,7 +24,7 @@ __all__ = ["Document"]
 _STYLES: Mapping[Kind, str] = {
     "title": "bold underline",
     "strong": "bold",
-    "muted": "$foreground-muted",
+    "muted": "$text-muted",
     "error": "$text-error",
     "warning": "$text-warning",
 }
@@ -34,7 +34,7 @@ _JSON = re.compile(
     r'(?P<key>"(?:[^"\\]|\\.)*"(?=: ))|(?P<string>"(?:[^"\\]|\\.)*"?)'
     r"|(?P<value>-?\d[\d.eE+-]*|true|false|null)|(?P<mark>[{}\[\],:])"
 )
-_JSON_STYLES = {"key": "$text-primary", "value": "$text-secondary", "mark": "$foreground-muted"}
+_JSON_STYLES = {"key": "$text-primary", "value": "$text-secondary", "mark": "$text-muted"}
 _LONGEST_PROSE = 8000
 """A longer line is no sentence; it is cut at the edge like a line of JSON."""
 _KEPT = 400

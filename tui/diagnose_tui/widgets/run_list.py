@@ -114,7 +114,7 @@ class RunList(Vertical):
     ]
     DEFAULT_CSS = """
     RunList { height: 1fr; width: 1fr; }
-    RunList Static { height: auto; max-height: 4; color: $foreground-muted; }
+    RunList Static { height: auto; max-height: 4; color: $text-muted; }
     """
 
     class Opened(Message):

@@ -69,7 +69,7 @@ def _together(so_far: Sequence[StepResult], step: StepResult | None, view: View,
     if so_far[0].blocked_by is not None and (step.blocked_by is not None or step.status == "not_applicable"):
         return True
     last = so_far[-1]
-    done = view.report is not None and view.report.verdict.status != "passed"
+    done = view.report is not None
     return (
         compact
         and done
@@ -162,7 +162,7 @@ class StepList(Widget, can_focus=True):
         head = Content.assemble(
             (self._signs.here if here else " ", "$accent"),
             (f"{sign} {word:<7} ", STATUS_STYLES[status]),
-            (f"{number:>2} ", "dim"),
+            (f"{number:>2} ", "$text-muted"),
             (f"{title[:19]:<19}", "bold" if here else ""),
             (f"{took:>10} ", ""),
         )
@@ -176,9 +176,9 @@ class StepList(Widget, can_focus=True):
 
     def _after(self, step: StepResult | None, running: bool, room: int) -> Content:
         if step is not None and "reused" in step.facts:
-            return line(_reused(step), "dim").truncate(room, ellipsis=True)
+            return line(_reused(step), "$text-muted").truncate(room, ellipsis=True)
         if step is not None and step.started_ms is None:
-            return line(reason(step, self._view.steps), "dim").truncate(room, ellipsis=True)
+            return line(reason(step, self._view.steps), "$text-muted").truncate(room, ellipsis=True)
         codes = _codes(step)
         width = max(min(room - max(len(codes) + 1, 9), _MOST_BAR), 0)
         if width < _LEAST_BAR or (step is None and not running):
@@ -210,8 +210,8 @@ class StepList(Widget, can_focus=True):
         said = Content.assemble(
             " ",
             (f"{sign} {STATUSES[status]:<7} ", STATUS_STYLES[status]),
-            (f"{first.number}-{last.number} ", "dim"),
-            line(f"{word}{'' if unreached else f'  {_time(took)}'}", "dim"),
+            (f"{first.number}-{last.number} ", "$text-muted"),
+            line(f"{word}{'' if unreached else f'  {_time(took)}'}", "$text-muted"),
         )
         return said.truncate(width, ellipsis=True)
 
@@ -228,12 +228,12 @@ class StepList(Widget, can_focus=True):
         room = max(min(width - _FIXED - 9, _MOST_BAR), 0)
         began = exchange.started_ms
         if room < _LEAST_BAR or began is None:
-            return Content.assemble(head, line(said, "dim")).truncate(width, ellipsis=True)
+            return Content.assemble(head, line(said, "$text-muted")).truncate(width, ellipsis=True)
         first, cells = bar(began, (timings and sum(timings.values())) or 0.0, self._total_ms, room)
         drawn = Content.assemble(
             " " * first, (self._signs.thin * cells, "$text-accent"), " " * (room - first - cells)
         )
-        return Content.assemble(head, drawn, " ", line(said, "dim")).truncate(width, ellipsis=True)
+        return Content.assemble(head, drawn, " ", line(said, "$text-muted")).truncate(width, ellipsis=True)
 
     def _spinner(self) -> str:
         if self.app.animation_level == "none":

@@ -28,7 +28,9 @@ class Headline(Widget):
     def show(self, word: str, status: str, target: str, about: str, flags: str) -> None:
         """``flags`` say what the screen does beside it: watch, privacy, frozen."""
         first = Content.assemble((word, STATUS_STYLES.get(status, "bold")), "  ", line(target, "bold"))
-        second = Content.assemble((f"{flags}  " if flags else "", "$text-warning"), line(about, "dim"))
+        second = Content.assemble(
+            (f"{flags}  " if flags else "", "$text-warning"), line(about, "$text-muted")
+        )
         self._lines = (first, second)
         self.refresh()
 
@@ -64,14 +66,20 @@ class Tabs(Widget):
     def render(self) -> Content:
         return Content.assemble(*[part for place in range(len(self._titles)) for part in self._tab(place)])
 
+    @property
+    def _gap(self) -> int:
+        """The cells between two tabs: one where two do not fit."""
+        return 2 if sum(len(title) + 4 for title in self._titles) <= self.content_size.width else 1
+
     def _tab(self, place: int) -> list[tuple[str, str]]:
-        style = "reverse bold" if place == self._open else "dim" if place in self._blank else ""
-        return [(f" {place + 1} {self._titles[place]} ", style)]
+        before, after = (" ", " ") if self._gap == 2 else ("", " ")
+        style = "reverse bold" if place == self._open else "$text-muted" if place in self._blank else ""
+        return [(f"{before}{place + 1} {self._titles[place]}{after}", style)]
 
     def on_click(self, event: events.Click) -> None:
         left = 1
         for place, title in enumerate(self._titles):
-            left += len(title) + 4
+            left += len(title) + 2 + self._gap
             if event.x < left:
                 self.post_message(self.Chosen(place))
                 return
@@ -110,7 +118,7 @@ class KeyBar(Widget):
         why = f"  {self._glyphs.dot} ".join(
             f"{key_shown(one)} {why}" for one in shown if (why := reasons[one.id])
         )
-        return Content("\n").join([keys, line(why, "dim").truncate(width, ellipsis=True)])
+        return Content("\n").join([keys, line(why, "$text-muted").truncate(width, ellipsis=True)])
 
 
 def _shown(action: Action, why: str | None) -> str:
@@ -120,5 +128,5 @@ def _shown(action: Action, why: str | None) -> str:
 
 def _key(action: Action, why: str | None) -> Content:
     if why is not None:
-        return Content.styled(_shown(action, why), "dim")
+        return Content.styled(_shown(action, why), "$text-muted")
     return Content.assemble((key_shown(action), "bold $text-accent"), f" {action.label}")
