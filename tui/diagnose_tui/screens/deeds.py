@@ -28,6 +28,7 @@ from diagnose_tui.widgets.step_list import StepList
 if TYPE_CHECKING:
     from diagnose.model import Report
     from diagnose_tui.privacy import Mask
+    from diagnose_tui.widgets.run_list import Calendar
 
 __all__ = ["Deeds"]
 
@@ -46,6 +47,8 @@ class Deeds(Screen[int]):
     watch_s: float = 30.0
     blurred: bool = False
     mask: Mask | None = None
+    calendar: Calendar | None = None
+    """What ages are counted from; None: this machine's."""
     leaving: bool = False
     """Whether somebody wants to leave, and the runs are being ended."""
     opens = False
@@ -287,7 +290,7 @@ class Deeds(Screen[int]):
         if self.has_class("-zoomed"):
             self.remove_class("-zoomed")
         elif self.focused is not None and self.focused.has_focus and self._is_in_pane():
-            self.query_one(StepList).focus()
+            self.set_focus(self.query_one(StepList))
         elif not self.query_one(Connectors).close_filter():
             self.show_list()
 
