@@ -62,6 +62,9 @@ class Deeds(Screen[int]):
     def dirty(self) -> None:
         raise NotImplementedError
 
+    def show_run(self) -> None:
+        raise NotImplementedError
+
     def show_list(self) -> None:
         raise NotImplementedError
 
@@ -280,12 +283,19 @@ class Deeds(Screen[int]):
         self.query_one(Connectors).open_filter()
 
     def do_zoom(self) -> None:
-        self.toggle_class("-zoomed")
+        zoomed = self.has_class("-zoomed")
+        self.show_run()
+        if zoomed:
+            return
+        self.add_class("-zoomed")
+        pane = self.query_one(Detail).pane
+        if pane is not None:
+            pane.focus()
 
     def action_back(self) -> None:
         """Leave what is open, from the inside out."""
         if self.has_class("-zoomed"):
-            self.remove_class("-zoomed")
+            self.show_run()
         elif self.focused is not None and self.focused.has_focus and self._is_in_pane():
             self.query_one(StepList).focus()
         elif not self.query_one(Connectors).close_filter():
