@@ -170,13 +170,14 @@ class Deeds(Screen[int]):
 
     # Runs
 
-    async def do_run(self) -> None:
-        await self._run(self.session)
+    # What asks takes the session now, and not when its turn comes: the cursor may be elsewhere then.
 
-    async def do_run_from(self) -> None:
+    def do_run(self) -> Awaitable[None]:
+        return self._run(self.session)
+
+    def do_run_from(self) -> Awaitable[None]:
         session = self.session
-        if session is not None:
-            await self._run(session, step=session.selected)
+        return self._run(session, step=session.selected if session is not None else None)
 
     async def _run(self, session: Session | None, *, step: str | None = None) -> None:
         if session is not None and await self._allowed(session):
