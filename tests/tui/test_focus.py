@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from app_play import on, played, rested
+from app_screens import shown, until
 from diagnose_tui.app import DiagnoseApp
 from diagnose_tui.playing import demo_entry
+from diagnose_tui.screens.target import TargetScreen
 from diagnose_tui.widgets.connectors import Connectors
 from diagnose_tui.widgets.detail import Detail
 from textual.pilot import Pilot
@@ -74,3 +76,18 @@ def test_the_page_keys_turn_the_pane_while_the_cursor_is_on_the_steps(tmp_path: 
     assert 0 < down
     assert 0 == up
     assert "StepList" == where
+
+
+def test_a_reason_does_not_lie_over_what_is_opened_next(tmp_path: Path) -> None:
+    async def act(pilot: Pilot[Any], app: DiagnoseApp) -> tuple[str, str]:
+        await pilot.press("c")
+        await until(pilot, lambda: "c Cancel: nothing runs" in shown(app))
+        before = shown(app)
+        await on(pilot, "n")
+        await until(pilot, lambda: isinstance(app.screen, TargetScreen))
+        await pilot.pause()
+        return before, shown(app)
+
+    before, after = played(act, [EXPIRED], state=tmp_path, size=(80, 24))
+    assert "nothing runs" in before
+    assert "nothing runs" not in after

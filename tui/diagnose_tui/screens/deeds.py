@@ -33,6 +33,8 @@ __all__ = ["Deeds"]
 
 _Answer = TypeVar("_Answer")
 
+_SHOWN = 6.0
+"""Seconds for which a sentence stays in the corner, unless something else is done."""
 _SLOWEST = 300.0
 """Seconds between two runs of a watched connector that fails again and again."""
 
@@ -48,6 +50,7 @@ class Deeds(Screen[int]):
     mask: Mask | None = None
     leaving: bool = False
     """Whether somebody wants to leave, and the runs are being ended."""
+    _warns_until = 0.0
     opens = False
     """Whether something was asked for that may open a screen: what is typed meanwhile is meant for that."""
     ahead: list[tuple[str, str | None]]
@@ -148,6 +151,7 @@ class Deeds(Screen[int]):
             action = BY_ID[action_id]
             self.say(f"{key_shown(action)} {action.label}: {reason}")
             return
+        self._hush()
         done: Callable[[], Awaitable[None] | None] = getattr(self, f"do_{action_id}")
         result = done()
         if result is not None:
@@ -161,12 +165,20 @@ class Deeds(Screen[int]):
         finally:
             self.typed_ahead()
 
+    def _hush(self) -> None:
+        """Take back what was said before, unless it was a warning that nobody had time to read."""
+        if self.now() >= self._warns_until:
+            self.app.clear_notifications()
+
     def say(self, sentence: str, *, warning: bool = False) -> None:
         """One sentence in the corner; what a server said in it is shown as it is."""
         from diagnose.display import display
 
         severity: Any = "warning" if warning else "information"
-        self.notify(self.mask_text(str(display(sentence))), severity=severity, markup=False, timeout=6)
+        self._hush()
+        if warning:
+            self._warns_until = self.now() + _SHOWN
+        self.notify(self.mask_text(str(display(sentence))), severity=severity, markup=False, timeout=_SHOWN)
 
     # Runs
 
