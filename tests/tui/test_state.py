@@ -454,3 +454,24 @@ def test_a_tool_that_was_allowed_for_one_server_is_not_called_on_another_without
     assert other.url == reached
     assert (None, frozenset()) == (edited.options.tool, edited.options.confirmed_tools)
     assert "it would call again and again what you allowed once: t picks another tool" == again
+
+
+def test_while_a_changed_run_goes_the_address_is_that_of_the_run(tmp_path: Path, lab: Lab) -> None:
+    with lab.start("healthy-modern") as one, lab.start("http-timeout") as other:
+
+        async def act(pilot: Pilot[Any], app: DiagnoseApp) -> tuple[str, str]:
+            session = app.main.session
+            assert session is not None
+            await pilot.press("enter")
+            before = await rested(pilot, app)
+            session.edited = Edited(connector=Connector(name="lab", url=other.url), options=Options())
+            await pilot.press("r")
+            await until(pilot, lambda: session.running is not None and app.main.settled)
+            going = shown(app)
+            await on(pilot, "c")
+            await until(pilot, lambda: ended(app))
+            return before.splitlines()[0], going.splitlines()[0]
+
+        before, going = played(act, [entry_for(one)], state=tmp_path)
+    assert one.url in before
+    assert other.url in going

@@ -141,7 +141,7 @@ class Connectors(Vertical):
         looks = (
             session.status,
             session.code,
-            session.edited is not None,
+            session.edited,
             wide,
             self._called(session.entry),
         )
@@ -163,7 +163,7 @@ class Connectors(Vertical):
         whose = f" {self._glyphs.dot} {entry.client}" if self._names[entry.name] > 1 and not wide else ""
         head = Content.assemble((f" {sign} ", STATUS_STYLES[status]), line(name + off), line(whose, "dim"))
         if wide:
-            about = line(f"{entry.client:<20}  {self._mask(entry.target)}", "$text-muted")
+            about = line(f"{entry.client:<20}  {self._mask(session.next_target)}", "$text-muted")
             head = Content.assemble(head.truncate(30, ellipsis=True, pad=True), "  ", about)
         room = width - len(after) - 1
         shown = head.truncate(max(room, 10), ellipsis=True, pad=True)
