@@ -12,7 +12,7 @@ __all__ = ["Situation", "why_not"]
 
 @record
 class Situation:
-    """What the answers depend on: ``runnable`` rows of the list, ``stored`` runs of this connector.
+    """What the answers depend on: rows that are ``runnable`` and in force, ``stored`` runs of this connector.
 
     ``masked``: names are hidden, and a form would show them.
     """

@@ -135,7 +135,7 @@ class Deeds(Screen[int]):
     def why_not(self, action_id: str) -> str | None:
         """Why a key does nothing right now; None where it does something."""
         session = self.session
-        runnable = sum(one.runnable for one in self.board.sessions.values())
+        runnable = sum(one.in_force for one in self.board.sessions.values())
         stored = len(self.board.kept.rows(session.key)) if session is not None else 0
         masked = self.mask is not None
         now = Situation(session=session, runnable=runnable, stored=stored, masked=masked)
@@ -225,7 +225,9 @@ class Deeds(Screen[int]):
         for session in rows:
             if not session.busy and session not in asked:
                 self.board.run(session)
-        if asked:
+        if not rows:
+            self.say("no row of the list is one that its client would use: r runs the selected one")
+        elif asked:
             noun = "connector waits" if len(asked) == 1 else "connectors wait"
             self.say(f"{len(asked)} {noun} for your word, as what starts or is sent must be seen: r on each")
 
