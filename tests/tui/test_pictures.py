@@ -216,7 +216,7 @@ PICTURES: dict[str, Picture] = {
     "history-pane": Picture(act=kept_runs("8")),
     "history-80x24": Picture(act=kept_runs("h"), size=SMALL),
     "healthy": Picture(act=opened("calendar")),
-    "healthy-phases-160x50": Picture(act=opened("calendar", "a", "up", "up", "space"), size=WIDE),
+    "healthy-phases-160x50": Picture(act=opened("calendar", "up", "space"), size=WIDE),
     "help": Picture(act=opened("tickets", "question_mark")),
     "help-80x24": Picture(act=opened("tickets", "question_mark"), size=SMALL),
     "explain-80x24": Picture(act=opened("wiki", "e"), size=SMALL),
