@@ -89,7 +89,7 @@ class MainScreen(Taking):
     """
 
     def __init__(self, board: Board, glyphs: Glyphs) -> None:
-        super().__init__()
+        super().__init__(classes="-list")
         self.board = board
         self.glyphs = glyphs
         self.selected_key: str | None = None
@@ -107,7 +107,6 @@ class MainScreen(Taking):
         yield KeyBar(self.why_not, self.glyphs)
 
     def on_mount(self) -> None:
-        self.add_class("-list")
         self.query_one(Detail).open(0)
         self.set_interval(_TICK, self._tick)
         self.redraw()
