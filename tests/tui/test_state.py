@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from diagnose_tui.discovering import entries_of, typed_entry
 from diagnose_tui.entries import Edited, Entry
 from diagnose_tui.playing import demo_entry
 from diagnose_tui.screens.confirm import ConfirmScreen
+from diagnose_tui.screens.edit import EditScreen
 from diagnose_tui.screens.history import HistoryScreen
 from diagnose_tui.screens.main import Heard
 from diagnose_tui.screens.target import TargetScreen
-from diagnose_tui.walks import Began, Refused
+from diagnose_tui.walks import Began, Refused, Told
 from diagnose_tui.widgets.connectors import Connectors
+from diagnose_tui.widgets.fields import Line
 from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -43,9 +46,15 @@ def ended(app: DiagnoseApp) -> bool:
 def test_two_keys_in_a_row_ask_for_one_run_of_each_connector(tmp_path: Path) -> None:
     async def act(pilot: Pilot[Any], app: DiagnoseApp) -> int:
         [session] = app.board.sessions.values()
-        began: list[object] = []
+        began: list[Began] = []
         take = session.take
-        session.take = lambda told: (began.append(told) if isinstance(told, Began) else None, take(told))[1]  # type: ignore[method-assign]
+
+        def listened(told: Told) -> None:
+            if isinstance(told, Began):
+                began.append(told)
+            take(told)
+
+        session.take = listened  # type: ignore[method-assign]  # to count, and nothing else
         app.main.do("run_all")
         app.main.do("run_all")
         await until(pilot, lambda: session.report is not None and ended(app))
@@ -201,9 +210,10 @@ def test_an_earlier_run_is_compared_with_the_one_before_it_and_is_no_run_before(
         async def act(pilot: Pilot[Any], app: DiagnoseApp) -> tuple[bool, bool, str | None]:
             session = app.main.session
             assert session is not None
+            rows = app.board.kept.rows
             for count in (1, 2, 3):
                 await pilot.press("r")
-                await until(pilot, lambda count=count: len(app.board.kept.rows(session.key)) == count)
+                await until(pilot, partial(lambda count: len(rows(session.key)) == count, count))
                 await rested(pilot, app)
             last = session.last
             await app.main.open_kept(app.board.kept.rows(session.key)[2].id)
@@ -398,3 +408,70 @@ def test_a_login_that_is_refused_leaves_the_run_that_is_shown(tmp_path: Path) ->
     text, logs_in = played(act, [demo_entry("auth-dcr-only")], state=tmp_path)
     assert "TOK001" in text
     assert not logs_in
+
+
+def test_the_connector_that_was_opened_runs_although_the_cursor_went_on(tmp_path: Path) -> None:
+    async def act(pilot: Pilot[Any], app: DiagnoseApp) -> list[str]:
+        rows = app.main.query_one(Connectors).rows
+        rows.action_select()
+        rows.action_cursor_down()
+        first, second = app.board.sessions.values()
+        await until(pilot, lambda: first.report is not None or second.report is not None)
+        return [first.status, second.status]
+
+    assert ["failed", "idle"] == played(act, [EXPIRED, HEALTHY], state=tmp_path)
+
+
+def test_a_tool_that_was_allowed_for_one_server_is_not_called_on_another_without_a_yes(
+    tmp_path: Path, lab: Lab
+) -> None:
+    with lab.start("healthy-modern") as one, lab.start("healthy-modern") as other:
+
+        async def act(pilot: Pilot[Any], app: DiagnoseApp) -> tuple[Any, Any, str | None]:
+            session = app.main.session
+            assert session is not None
+            await pilot.press("enter")
+            await rested(pilot, app)
+            connector, options = app.board.wanted(session)
+            allowed = replace(options, tool="echo", confirmed_tools=frozenset({"echo"}))
+            session.edited = Edited(connector=connector, options=allowed)
+            again = app.main.why_not("watch")
+            await pilot.press("o")
+            await until(pilot, lambda: isinstance(app.screen, EditScreen))
+            assert isinstance(app.screen, EditScreen)
+            url = app.screen._fields["url"].control
+            assert isinstance(url, Line)
+            url.value = other.url
+            await pilot.press("ctrl+s")
+            await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            await pilot.press("enter")
+            await until(pilot, lambda: app.screen is app.main)
+            await rested(pilot, app)
+            assert session.report is not None
+            return session.edited, session.report.connector.url, again
+
+        edited, reached, again = played(act, [entry_for(one)], state=tmp_path)
+    assert other.url == reached
+    assert (None, frozenset()) == (edited.options.tool, edited.options.confirmed_tools)
+    assert "it would call again and again what you allowed once: t picks another tool" == again
+
+
+def test_while_a_changed_run_goes_the_address_is_that_of_the_run(tmp_path: Path, lab: Lab) -> None:
+    with lab.start("healthy-modern") as one, lab.start("http-timeout") as other:
+
+        async def act(pilot: Pilot[Any], app: DiagnoseApp) -> tuple[str, str]:
+            session = app.main.session
+            assert session is not None
+            await pilot.press("enter")
+            before = await rested(pilot, app)
+            session.edited = Edited(connector=Connector(name="lab", url=other.url), options=Options())
+            await pilot.press("r")
+            await until(pilot, lambda: session.running is not None and app.main.settled)
+            going = shown(app)
+            await on(pilot, "c")
+            await until(pilot, lambda: ended(app))
+            return before.splitlines()[0], going.splitlines()[0]
+
+        before, going = played(act, [entry_for(one)], state=tmp_path)
+    assert one.url in before
+    assert other.url in going

@@ -12,7 +12,7 @@ __all__ = ["Situation", "why_not"]
 
 @record
 class Situation:
-    """What the answers depend on: ``runnable`` rows of the list, ``stored`` runs of this connector.
+    """What the answers depend on: rows that are ``runnable`` and in force, ``stored`` runs of this connector.
 
     ``masked``: names are hidden, and a form would show them.
     """
@@ -69,13 +69,17 @@ def _has_steps(now: Situation) -> str | None:
     return None if now.session is not None and now.session.steps else "nothing has run yet"
 
 
+def _form(now: Situation) -> str | None:
+    return _edit(now) or ("it would show names as they are: p unmasks them first" if now.masked else None)
+
+
 def _edit(now: Situation) -> str | None:
     session = now.session
     if session is None:
         return "there is no connector"
     if session.entry.connector is None:
         return "run it once first" if session.entry.kind == "demo" else "there is no connector to change"
-    return "it would show names as they are: p unmasks them first" if now.masked else None
+    return None
 
 
 def _tool(now: Situation) -> str | None:
@@ -87,7 +91,7 @@ def _tool(now: Situation) -> str | None:
 
 def _log_in(now: Situation) -> str | None:
     session = now.session
-    other = _edit(now) or _run(now)
+    other = _form(now) or _run(now)
     connector = session.wanted_connector if session is not None else None
     if other is not None or session is None or connector is None:
         return other
@@ -125,7 +129,7 @@ _QUESTIONS: Mapping[str, Callable[[Situation], str | None]] = {
     "explain": _explain,
     "expand": _has_steps,
     "all_steps": _has_steps,
-    "edit": _edit,
+    "edit": _form,
     "tool": _tool,
     "log_in": _log_in,
     "copy": _has_steps,

@@ -243,11 +243,22 @@ class Session:
 
     @property
     def target(self) -> str:
-        """The address as a person reads it."""
-        connector = self.report.connector if self.report is not None else None
-        if connector is not None:
-            return connector.url or " ".join(connector.command or ()) or self.entry.target
-        return self.entry.target
+        """The address as a person reads it: of the run that is shown, or of the next one."""
+        shown = self.report.connector if self.report is not None else None
+        if shown is not None:
+            return shown.url or " ".join(shown.command or ()) or self.entry.target
+        return self.next_target
+
+    @property
+    def next_target(self) -> str:
+        """The address of the next run, as it was edited."""
+        connector = self.wanted_connector
+        if connector is None or (self.edited is None and self.entry.kind == "connector"):
+            return self.entry.target
+        from diagnose.connector.dialects.shown import command_shown, url_shown
+
+        stdio = connector.stdio
+        return url_shown(connector.url) if stdio is None else command_shown(stdio.argv)
 
     def view(self, glyphs: Glyphs = UNICODE) -> View:
         """What the panes show."""

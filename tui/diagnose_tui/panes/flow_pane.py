@@ -41,7 +41,7 @@ class FlowPane(Pane):
 
     def show(self, view: View) -> None:
         before, self._view = self._view, view
-        if before is not None and (before.name, before.selected) != (view.name, view.selected):
+        if before is not None and _place(before) != _place(view):
             self.scroll_home(animate=False)
         self._draw()
 
@@ -57,6 +57,10 @@ class FlowPane(Pane):
         if look != self._look:
             self._look = look
             self._flow.show(blocks)
+
+
+def _place(view: View) -> tuple[str, str, str]:
+    return view.name, view.target, view.selected
 
 
 def _look(blocks: Sequence[Block]) -> _Look:

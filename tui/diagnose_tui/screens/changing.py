@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -37,10 +38,12 @@ class Changing(Deeds):
         self.enter(entry.key)
         await self._run(self.board.of(entry.key))
 
-    async def do_edit(self) -> None:
+    def do_edit(self) -> Awaitable[None]:
+        return self._edit(self.session)
+
+    async def _edit(self, session: Session | None) -> None:
         from diagnose_tui.screens.edit import EditScreen
 
-        session = self.session
         if session is None:
             return
         connector, options = self.board.wanted(session)
@@ -71,10 +74,12 @@ class Changing(Deeds):
             new, allowed = replace(new, tool=kept[0], arguments=kept[1]), frozenset()
         return replace(after, options=replace(new, confirmed_tools=confirmed | allowed))
 
-    async def do_tool(self) -> None:
+    def do_tool(self) -> Awaitable[None]:
+        return self._pick_tool(self.session)
+
+    async def _pick_tool(self, session: Session | None) -> None:
         from diagnose_tui.screens.tool import ToolScreen
 
-        session = self.session
         if session is None:
             return
         connector, options = self.board.wanted(session)

@@ -34,6 +34,8 @@ __all__ = ["Deeds"]
 
 _Answer = TypeVar("_Answer")
 
+_SHOWN = 6.0
+"""Seconds for which a sentence stays in the corner, unless something else is done."""
 _SLOWEST = 300.0
 """Seconds between two runs of a watched connector that fails again and again."""
 
@@ -51,6 +53,7 @@ class Deeds(Screen[int]):
     """What ages are counted from; None: this machine's."""
     leaving: bool = False
     """Whether somebody wants to leave, and the runs are being ended."""
+    _warns_until = 0.0
     opens = False
     """Whether something was asked for that may open a screen: what is typed meanwhile is meant for that."""
     ahead: list[tuple[str, str | None]]
@@ -63,6 +66,9 @@ class Deeds(Screen[int]):
         raise NotImplementedError
 
     def dirty(self) -> None:
+        raise NotImplementedError
+
+    def show_run(self) -> None:
         raise NotImplementedError
 
     def show_list(self) -> None:
@@ -132,7 +138,7 @@ class Deeds(Screen[int]):
     def why_not(self, action_id: str) -> str | None:
         """Why a key does nothing right now; None where it does something."""
         session = self.session
-        runnable = sum(one.runnable for one in self.board.sessions.values())
+        runnable = sum(one.in_force for one in self.board.sessions.values())
         stored = len(self.board.kept.rows(session.key)) if session is not None else 0
         masked = self.mask is not None
         now = Situation(session=session, runnable=runnable, stored=stored, masked=masked)
@@ -148,6 +154,7 @@ class Deeds(Screen[int]):
             action = BY_ID[action_id]
             self.say(f"{key_shown(action)} {action.label}: {reason}")
             return
+        self._hush()
         done: Callable[[], Awaitable[None] | None] = getattr(self, f"do_{action_id}")
         result = done()
         if result is not None:
@@ -161,22 +168,31 @@ class Deeds(Screen[int]):
         finally:
             self.typed_ahead()
 
+    def _hush(self) -> None:
+        """Take back what was said before, unless it was a warning that nobody had time to read."""
+        if self.now() >= self._warns_until:
+            self.app.clear_notifications()
+
     def say(self, sentence: str, *, warning: bool = False) -> None:
         """One sentence in the corner; what a server said in it is shown as it is."""
         from diagnose.display import display
 
         severity: Any = "warning" if warning else "information"
-        self.notify(self.mask_text(str(display(sentence))), severity=severity, markup=False, timeout=6)
+        self._hush()
+        if warning:
+            self._warns_until = self.now() + _SHOWN
+        self.notify(self.mask_text(str(display(sentence))), severity=severity, markup=False, timeout=_SHOWN)
 
     # Runs
 
-    async def do_run(self) -> None:
-        await self._run(self.session)
+    # What asks takes the session now, and not when its turn comes: the cursor may be elsewhere then.
 
-    async def do_run_from(self) -> None:
+    def do_run(self) -> Awaitable[None]:
+        return self._run(self.session)
+
+    def do_run_from(self) -> Awaitable[None]:
         session = self.session
-        if session is not None:
-            await self._run(session, step=session.selected)
+        return self._run(session, step=session.selected if session is not None else None)
 
     async def _run(self, session: Session | None, *, step: str | None = None) -> None:
         if session is not None and await self._allowed(session):
@@ -212,7 +228,9 @@ class Deeds(Screen[int]):
         for session in rows:
             if not session.busy and session not in asked:
                 self.board.run(session)
-        if asked:
+        if not rows:
+            self.say("no row of the list is one that its client would use: r runs the selected one")
+        elif asked:
             noun = "connector waits" if len(asked) == 1 else "connectors wait"
             self.say(f"{len(asked)} {noun} for your word, as what starts or is sent must be seen: r on each")
 
@@ -283,12 +301,19 @@ class Deeds(Screen[int]):
         self.query_one(Connectors).open_filter()
 
     def do_zoom(self) -> None:
-        self.toggle_class("-zoomed")
+        zoomed = self.has_class("-zoomed")
+        self.show_run()
+        if zoomed:
+            return
+        self.add_class("-zoomed")
+        pane = self.query_one(Detail).pane
+        if pane is not None:
+            pane.focus()
 
     def action_back(self) -> None:
         """Leave what is open, from the inside out."""
         if self.has_class("-zoomed"):
-            self.remove_class("-zoomed")
+            self.show_run()
         elif self.focused is not None and self.focused.has_focus and self._is_in_pane():
             self.set_focus(self.query_one(StepList))
         elif not self.query_one(Connectors).close_filter():

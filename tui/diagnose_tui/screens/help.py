@@ -25,6 +25,9 @@ _EVERYWHERE = (
     ("Esc", "Leave what is open."),
     ("Tab", "The next part of the screen; Shift+Tab the one before."),
     ("1 to 8", "The tabs of the detail pane."),
+    ("PgUp PgDn", "The page of the open pane, wherever the cursor is."),
+    ("paste", "A URL or a command: it is put into New, and nothing runs before Enter."),
+    ("^z", "Suspend; fg comes back."),
     ("^p", "The palette: every action by name, themes, connectors and codes."),
 )
 _IN_PANES = (

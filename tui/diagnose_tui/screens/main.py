@@ -25,6 +25,7 @@ from diagnose_tui.view import View
 from diagnose_tui.walks import Told
 from diagnose_tui.widgets.connectors import Connectors
 from diagnose_tui.widgets.detail import Detail
+from diagnose_tui.widgets.document import Document
 from diagnose_tui.widgets.run_list import RunList
 from diagnose_tui.widgets.step_list import StepList
 from diagnose_tui.widgets.strips import Headline, KeyBar, Tabs
@@ -75,6 +76,8 @@ class MainScreen(Taking):
         *(Binding(one.keys, f"deed('{one.id}')", one.label, id=one.id, show=False) for one in ACTIONS),
         *(Binding(str(number), f"tab({number - 1})", f"Tab {number}", show=False) for number in range(1, 9)),
         Binding("escape", "back", "Back", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
     ]
     DEFAULT_CSS = """
     MainScreen #work { width: 1fr; height: 1fr; }
@@ -244,24 +247,42 @@ class MainScreen(Taking):
 
     def on_resize(self, event: events.Resize) -> None:
         self.query_one(KeyBar).set_class(event.size.height >= _SHORT, "tall")
-        self.call_after_refresh(self.redraw)
+        self.call_after_refresh(self._resized)
+
+    def _resized(self) -> None:
+        self.redraw()
+        if self.focused is None:  # what had the focus is not shown at this width
+            rows = self.query_one(Connectors).rows
+            (self.query_one(StepList) if self.has_class("-run") else rows).focus()
 
     def show_run(self) -> None:
         """On a narrow screen, go from the list to the run; the cursor goes with it."""
+        self.remove_class("-zoomed")
         self.set_class(True, "-run")
         self.set_class(False, "-list")
         self.set_focus(self.query_one(StepList))
 
     def show_list(self) -> None:
         """Go back to the list."""
+        self.remove_class("-zoomed")
         self.set_class(False, "-run")
         self.set_class(True, "-list")
         self.set_focus(self.query_one(Connectors).rows)
 
+    def action_page(self, by: int) -> None:
+        """Turn the page of the open pane, wherever the focus is."""
+        pane = self.query_one(Detail).pane
+        inner = pane.query_one(Document) if pane is not None and pane.query(Document) else pane
+        if inner is not None:
+            inner.scroll_relative(y=by * max(inner.size.height - 1, 1), animate=False)
+
     def action_tab(self, place: int) -> None:
-        self.query_one(Detail).open(place)
+        inside, detail = self._is_in_pane(), self.query_one(Detail)
+        detail.open(place)
         self._show_kept()
         self.show_run_if_narrow()
+        if inside and detail.pane is not None:  # the focus goes with it, and not with what is hidden now
+            self.call_after_refresh(detail.pane.focus)
         self.dirty()
 
     def show_run_if_narrow(self) -> None:

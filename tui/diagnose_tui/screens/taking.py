@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -57,10 +58,12 @@ class Taking(Changing):
         pair = self.masked_report(before), self.masked_report(after)
         self.app.push_screen(CompareScreen(*pair, self.glyphs))
 
-    async def do_history(self) -> None:
+    def do_history(self) -> Awaitable[None]:
+        return self._history(self.session)
+
+    async def _history(self, session: Session | None) -> None:
         from diagnose_tui.screens.history import HistoryScreen
 
-        session = self.session
         if session is None:
             return
         rows = self.board.kept.rows(session.key)

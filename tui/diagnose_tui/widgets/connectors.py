@@ -150,7 +150,7 @@ class Connectors(Vertical):
         looks = (
             session.status,
             session.code,
-            session.edited is not None,
+            session.edited,
             wide,
             self._called(session.entry),
         )
@@ -170,10 +170,12 @@ class Connectors(Vertical):
         off = " (overridden)" if entry.overridden and not off else off
         # Of two that have one name, whose each is; a wide list says that of all.
         whose = f" {self._glyphs.dot} {entry.client}" if self._names[entry.name] > 1 and not wide else ""
-        head = Content.assemble((f" {sign} ", STATUS_STYLES[status]), line(name + off), line(whose, "dim"))
+        head = Content.assemble(
+            (f" {sign} ", STATUS_STYLES[status]), line(name + off), line(whose, "$text-muted")
+        )
         if wide:
             named, client = self._columns
-            about = line(f"{entry.client:<{client}}  {self._mask(entry.target)}", "$text-muted")
+            about = line(f"{entry.client:<{client}}  {self._mask(session.next_target)}", "$text-muted")
             head = Content.assemble(head.truncate(named, ellipsis=True, pad=True), "  ", about)
         room = width - (len(after) + 1 if after else 0)
         shown = head.truncate(max(room, 10), ellipsis=True, pad=True)
