@@ -17,3 +17,9 @@ def lab() -> Iterator[Lab]:
     """The lab's thread, its certificate authority made once."""
     with Lab() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The loop that the product runs on; another one that is installed is not meant."""
+    return "asyncio"

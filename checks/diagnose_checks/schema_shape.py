@@ -119,6 +119,13 @@ _DEPENDENCIES = _Kind(
     ),
     _dependents,
 )
+_DEPENDENCIES_OF_DRAFT_04 = _Kind(
+    "an object of schemas or non-empty arrays of different strings",
+    lambda value: (
+        _DEPENDENCIES.accepts(value) and all(item for item in value.values() if isinstance(item, list))
+    ),
+    _dependents,
+)
 _NAME_MAP = _Kind(
     "an object of arrays of different strings",
     lambda value: isinstance(value, Mapping) and all(_are_names(item) for item in value.values()),
@@ -143,6 +150,7 @@ _DRAFT_04: Mapping[str, _Kind] = {
     **dict.fromkeys(("exclusiveMaximum", "exclusiveMinimum"), _BOOLEAN),
     **dict.fromkeys(("additionalItems", "additionalProperties"), _SCHEMA_OR_BOOLEAN),
     "id": _STRING,
+    "dependencies": _DEPENDENCIES_OF_DRAFT_04,
     "items": _SCHEMA_OR_LIST,
     "required": _SOME_NAMES,
     "enum": _Kind("a non-empty array", lambda value: isinstance(value, list) and bool(value)),

@@ -20,7 +20,7 @@ from diagnose_checks.schema_bounds import (
 from diagnose_checks.schema_match import Undecided, first_mismatch, same
 from diagnose_checks.schema_process import mismatch_in_process
 from diagnose_checks.schema_shape import dialect_of, first_flaw
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator, Draft6Validator, Draft7Validator, Draft202012Validator
 from jsonschema.validators import Draft201909Validator
@@ -100,6 +100,7 @@ ANY_SCHEMAS = st.recursive(
 
 @settings(max_examples=400, deadline=None)
 @given(schema=ANY_SCHEMAS, dialect=st.sampled_from(sorted(VALIDATORS)))
+@example(schema={"dependencies": {"$id": []}}, dialect="draft-04")
 def test_the_shape_of_a_schema_is_judged_as_jsonschema_judges_it(schema: Any, dialect: str) -> None:
     # Two rules of the metaschemas are left out on purpose: exclusiveMinimum without minimum, and different
     # members of an enum, both of draft-04 alone.

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from app_screens import shown, until
+from diagnose_tui.app import DiagnoseApp
 from diagnose_tui.commands import Commanded, Commands, Palette
 from diagnose_tui.keys import ACTIONS
 from diagnose_tui.screens.explain import ExplainScreen
@@ -82,8 +83,9 @@ async def typed(pilot: Pilot[Any], app: Desk, text: str, first: str) -> None:
     )
 
 
-def test_the_main_screen_of_this_test_is_one_that_the_palette_can_use() -> None:
+def test_the_palette_can_use_the_main_screen() -> None:
     assert isinstance(Main(), Commanded)
+    assert isinstance(DiagnoseApp().main, Commanded)
 
 
 def test_every_action_and_theme_is_there_before_anything_is_typed() -> None:

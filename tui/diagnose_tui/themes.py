@@ -111,11 +111,11 @@ def check_terminal(environ: Mapping[str, str], *, terminals: bool, target: str =
 
 
 def _obey_no_color(app: App[Any], environ: Mapping[str, str]) -> None:
-    """Give ``app`` its colours back where ``NO_COLOR`` is set and empty.
+    """Colours as ``environ`` asks for them: none where ``NO_COLOR`` is set, unless it is empty.
 
-    no-color.org: "when present and not an empty string"; Textual takes any value.
+    no-color.org: "when present and not an empty string"; Textual takes any value, and only this process's.
     """
-    if environ.get("NO_COLOR") or not app.no_color:
-        return
-    app.no_color = False
+    app.no_color = bool(environ.get("NO_COLOR"))
     app._filters = [kept for kept in app._filters if not isinstance(kept, (Monochrome, NoColor))]
+    if app.no_color:
+        app._filters.append(NoColor() if app.native_ansi_color else Monochrome())

@@ -56,7 +56,7 @@ class ExchangePane(Pane):
     ]
     can_focus = False
     DEFAULT_CSS = """
-    ExchangePane { overflow: hidden; layout: vertical; }
+    ExchangePane { overflow: hidden; layout: vertical; scrollbar-gutter: auto; }
     ExchangePane Rows { height: auto; max-height: 4; margin-bottom: 1; }
     ExchangePane #exchange-keys { color: $text-muted; height: 1; }
     ExchangePane .-absent { display: none; }
@@ -132,16 +132,22 @@ class ExchangePane(Pane):
         assert view is not None, "rows are drawn after they were shown"
         mark = view.glyphs.here if here else " "
         took = f"{exchange.timings_ms.get('total', 0.0):8.1f} ms"
-        answer = display(_answer(exchange), limit=22)
         place = display(_place(exchange, view.target))
-        room = max(width - 52, 8)
+        widest = max(len(_answer_shown(one)) for one in self._shown)
+        room = max(width - widest - 25, 8)
         if len(place) > room:
             place = display(place[: room - 1] + view.glyphs.ellipsis)
         method = display(exchange.request.get("method") or "?")[:16]
         style = "" if here or _went_well(exchange) else "$text-error"
         return Content.assemble(
-            f"{mark}{exchange.id:>3} {method:<7}{place:<{room}} ", (f"{answer:<24}", style), took
+            f"{mark}{exchange.id:>3} {method:<7}{place:<{room}} ",
+            (f"{_answer_shown(exchange):<{widest}}", style),
+            took,
         )
+
+
+def _answer_shown(exchange: Exchange) -> str:
+    return str(display(_answer(exchange), limit=22))
 
 
 def _exchanges(view: View) -> list[Exchange]:
@@ -231,8 +237,9 @@ def exchange_rows(exchange: Exchange, selected: str = "", *, place: str = "") ->
     rows.append(Row("; ".join(part for part in parts if part), "muted"))
     response = exchange.response
     if exchange.timings_ms:
-        phases = ", ".join(f"{display(name)} {value:.1f} ms" for name, value in exchange.timings_ms.items())
-        rows += prose_rows("Time", phases)
+        phases = [f"{display(name)} {ms:.1f}" for name, ms in exchange.timings_ms.items() if name != "total"]
+        total = exchange.timings_ms.get("total", sum(exchange.timings_ms.values()))
+        rows += prose_rows("Time", f"{total:.1f} ms: {', '.join(phases)}" if phases else f"{total:.1f} ms")
     if response is not None:
         rows += prose_rows("Answer", _answer_in_short(response, cut=exchange.truncated))
     if response is None or response.get("error"):

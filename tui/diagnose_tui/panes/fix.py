@@ -78,7 +78,7 @@ def fix_blocks(view: View) -> list[Block]:
         blocks += [
             _GAP,
             _heading("Commands"),
-            *(Block(text=plain(text), indent=2, wraps=False) for text in commands),
+            *(Block(text=plain(text), wraps=False) for text in commands),
         ]
     return [*blocks, *_catalogue(finding.code)]
 

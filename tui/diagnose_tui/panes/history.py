@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 
 from diagnose_tui.panes.pane import Pane
 from diagnose_tui.view import View
-from diagnose_tui.widgets.run_list import RunList
+from diagnose_tui.widgets.run_list import Calendar, RunList
 
 if TYPE_CHECKING:
     from diagnose.history import Entry
@@ -23,7 +23,7 @@ class HistoryPane(Pane):
     TITLE = "History"
     can_focus = False
     DEFAULT_CSS = """
-    HistoryPane { overflow: hidden; layout: vertical; }
+    HistoryPane { overflow: hidden; layout: vertical; scrollbar-gutter: auto; }
     """
 
     Opened = RunList.Opened
@@ -32,12 +32,13 @@ class HistoryPane(Pane):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._runs: Sequence[Entry] = ()
+        self._calendar = Calendar()
 
     def compose(self) -> ComposeResult:
         yield RunList()
 
     def on_mount(self) -> None:
-        self.query_one(RunList).show(self._runs)
+        self._list()
 
     def focus(self, scroll_visible: bool = True) -> HistoryPane:
         self.query_one(RunList).focus(scroll_visible)
@@ -46,10 +47,16 @@ class HistoryPane(Pane):
     def show(self, view: View) -> None:
         self.query_one(RunList).glyphs = view.glyphs
 
-    def show_runs(self, runs: Sequence[Entry]) -> None:
+    def show_runs(self, runs: Sequence[Entry], calendar: Calendar | None = None) -> None:
         """Show ``runs``, newest first; cheap where they are those that are shown."""
+        self._calendar = calendar or self._calendar
         if [run.id for run in runs] == [run.id for run in self._runs]:
             return
         self._runs = runs
         if self.is_mounted:
-            self.query_one(RunList).show(runs)
+            self._list()
+
+    def _list(self) -> None:
+        rows = self.query_one(RunList)
+        rows.calendar = self._calendar
+        rows.show(self._runs)

@@ -33,7 +33,7 @@ class JsonPane(Pane):
     TITLE: ClassVar[str] = "JSON"
     can_focus = False
     DEFAULT_CSS = """
-    JsonPane { overflow: hidden; }
+    JsonPane { overflow: hidden; scrollbar-gutter: auto; }
     """
 
     def __init__(self, *args: Any, **more: Any) -> None:

@@ -43,7 +43,7 @@ class ToolsPane(Pane):
     ]
     can_focus = False
     DEFAULT_CSS = """
-    ToolsPane { overflow: hidden; layout: vertical; }
+    ToolsPane { overflow: hidden; layout: vertical; scrollbar-gutter: auto; }
     ToolsPane #tools-list { height: 4; width: 1fr; }
     ToolsPane #tools-head { height: 1; width: 1fr; color: $text-muted; }
     ToolsPane #tools-find { display: none; }

@@ -28,6 +28,7 @@ from diagnose_tui.widgets.step_list import StepList
 if TYPE_CHECKING:
     from diagnose.model import Report
     from diagnose_tui.privacy import Mask
+    from diagnose_tui.widgets.run_list import Calendar
 
 __all__ = ["Deeds"]
 
@@ -48,12 +49,16 @@ class Deeds(Screen[int]):
     watch_s: float = 30.0
     blurred: bool = False
     mask: Mask | None = None
+    calendar: Calendar | None = None
+    """What ages are counted from; None: this machine's."""
     leaving: bool = False
     """Whether somebody wants to leave, and the runs are being ended."""
     _warns_until = 0.0
     opens = False
     """Whether something was asked for that may open a screen: what is typed meanwhile is meant for that."""
     ahead: list[tuple[str, str | None]]
+    unseen = 0
+    """How many of them were pressed before there was a question to be seen."""
 
     @property
     def session(self) -> Session | None:
@@ -85,15 +90,21 @@ class Deeds(Screen[int]):
         """Show a screen and wait for what it is dismissed with."""
         app: App[Any] = self.app
         answer = app.push_screen(screen, wait_for_dismiss=True)
-        screen.call_after_refresh(self.call_after_refresh, self.typed_ahead)
+        screen.call_after_refresh(self._seen)
         return await answer
+
+    def _seen(self) -> None:
+        """A question is on the screen: what is pressed from now on answers it."""
+        self.unseen = len(self.ahead)
+        self.call_after_refresh(self.typed_ahead)
 
     def typed_ahead(self) -> None:
         """Give the keys that were pressed while a question was on its way to whoever has the focus now."""
         self.opens = False
         keys, self.ahead = self.ahead, []
+        unseen, self.unseen = self.unseen, 0
         if self.app.screen is not self and not isinstance(self.app.focused, Input):
-            return  # nobody says yes to what they have not seen
+            keys = keys[unseen:]  # nobody says yes to what they have not seen
         for key, character in keys:
             self.app.post_message(events.Key(key, character))
 
@@ -312,7 +323,7 @@ class Deeds(Screen[int]):
         if self.has_class("-zoomed"):
             self.show_run()
         elif self.focused is not None and self.focused.has_focus and self._is_in_pane():
-            self.query_one(StepList).focus()
+            self.set_focus(self.query_one(StepList))
         elif not self.query_one(Connectors).close_filter():
             self.show_list()
 

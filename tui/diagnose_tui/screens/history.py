@@ -15,7 +15,7 @@ from diagnose.model import Report
 from diagnose_tui.glyphs import UNICODE, Glyphs
 from diagnose_tui.screens.sheet import Sheet
 from diagnose_tui.text import line
-from diagnose_tui.widgets.run_list import RunList
+from diagnose_tui.widgets.run_list import Calendar, RunList
 
 if TYPE_CHECKING:
     from diagnose.history import Entry
@@ -46,6 +46,7 @@ class HistoryScreen(Sheet[Report | None]):
         load: Callable[[str], Report],
         glyphs: Glyphs = UNICODE,
         masked: Callable[[Report], Report] = lambda report: report,
+        calendar: Calendar | None = None,
     ) -> None:
         super().__init__()
         self._named = name
@@ -53,10 +54,11 @@ class HistoryScreen(Sheet[Report | None]):
         self._load = load
         self._glyphs = glyphs
         self._masked = masked
+        self._calendar = calendar
 
     def body(self) -> Iterable[Widget]:
         yield Static(line(self._named, "bold"), markup=False)
-        yield RunList(self._glyphs)
+        yield RunList(self._glyphs, self._calendar)
 
     def foot(self) -> Iterable[Widget]:
         yield Static("", id="history-trouble", markup=False)

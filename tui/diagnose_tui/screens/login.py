@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import ClassVar
 
@@ -42,11 +42,14 @@ class LoginScreen(Sheet[bool]):
     LoginScreen .told { color: $text-muted; }
     """
 
-    def __init__(self, url: str, registered_at: str | None = None) -> None:
+    def __init__(
+        self, url: str, registered_at: str | None = None, clock: Callable[[], float] = monotonic
+    ) -> None:
         super().__init__()
         self._url = url
         self._registered_at = registered_at
-        self._began = monotonic()
+        self._clock = clock
+        self._began = clock()
         self._over = False
         self._left = False
         self._said = ""
@@ -108,5 +111,5 @@ class LoginScreen(Sheet[bool]):
         self._tell()
 
     def _tell(self) -> None:
-        minutes, seconds = divmod(int(monotonic() - self._began), 60)
+        minutes, seconds = divmod(int(self._clock() - self._began), 60)
         self.query_one(".told", Static).update(Content(f"Waiting for {minutes}:{seconds:02}.  {self._said}"))

@@ -111,7 +111,7 @@ class MainScreen(Taking):
         self.query_one(Detail).open(0)
         self.set_interval(_TICK, self._tick)
         self.redraw()
-        self.query_one(Connectors).rows.focus()
+        self.set_focus(self.query_one(Connectors).rows)
 
     # What is shown
 
@@ -157,9 +157,13 @@ class MainScreen(Taking):
         self._draw_head(view, session)
         detail = self.query_one(Detail)
         detail.show(view)
-        if session is not None and isinstance(detail.pane, HistoryPane):
-            detail.pane.show_runs(self.board.kept.rows(session.key))
+        self._show_kept()
         self.query_one(KeyBar).refresh()
+
+    def _show_kept(self) -> None:
+        pane, session = self.query_one(Detail).pane, self.session
+        if session is not None and isinstance(pane, HistoryPane):
+            pane.show_runs(self.board.kept.rows(session.key), self.calendar)
 
     def _draw_steps(self, view: View, session: Session | None) -> None:
         steps = self.query_one(StepList)
@@ -256,14 +260,14 @@ class MainScreen(Taking):
         self.remove_class("-zoomed")
         self.set_class(True, "-run")
         self.set_class(False, "-list")
-        self.query_one(StepList).focus()
+        self.set_focus(self.query_one(StepList))
 
     def show_list(self) -> None:
         """Go back to the list."""
         self.remove_class("-zoomed")
         self.set_class(False, "-run")
         self.set_class(True, "-list")
-        self.query_one(Connectors).rows.focus()
+        self.set_focus(self.query_one(Connectors).rows)
 
     def action_page(self, by: int) -> None:
         """Turn the page of the open pane, wherever the focus is."""
@@ -275,6 +279,7 @@ class MainScreen(Taking):
     def action_tab(self, place: int) -> None:
         inside, detail = self._is_in_pane(), self.query_one(Detail)
         detail.open(place)
+        self._show_kept()
         self.show_run_if_narrow()
         if inside and detail.pane is not None:  # the focus goes with it, and not with what is hidden now
             self.call_after_refresh(detail.pane.focus)

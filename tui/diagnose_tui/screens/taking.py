@@ -67,8 +67,8 @@ class Taking(Changing):
         if session is None:
             return
         rows = self.board.kept.rows(session.key)
-        name = self.mask_name(session.entry)
-        screen = HistoryScreen(name, rows, self.board.kept.report, self.glyphs, self.masked_report)
+        name, kept = self.mask_name(session.entry), self.board.kept.report
+        screen = HistoryScreen(name, rows, kept, self.glyphs, self.masked_report, self.calendar)
         report = await self.asks(screen)
         if report is not None:
             self._show_earlier(session, report)

@@ -66,6 +66,8 @@ class Connectors(Vertical):
         self._called: Callable[[Entry], str] = _name
         self._mask: Callable[[str], str] = _nothing
         self._names: Counter[str] = Counter()
+        self._columns = (30, 20)
+        """Cells of the names and of the clients, where there is room for more than names."""
         self.word = ""
         self._filtered_by = ""
 
@@ -108,6 +110,8 @@ class Connectors(Vertical):
         self._filtered_by = self.word
         keys = [session.key for session in self._sessions if session.key in stay or self._matches(session)]
         wide = self.size.width > 60
+        if wide:
+            self._columns = self._room_of(one.entry for one in self._sessions)
         if keys != self._shown:
             self._shown = keys
             self._drawn = {}
@@ -119,6 +123,11 @@ class Connectors(Vertical):
             for session in self._sessions:
                 self._redraw(session, wide)
         self.query_one("#count", Static).update(self._count())
+
+    def _room_of(self, entries: Iterable[Entry]) -> tuple[int, int]:
+        said = [(len(self._called(one)) + (0 if one.enabled else 15), len(one.client)) for one in entries]
+        named, client = (max(lengths) for lengths in zip(*said, strict=True)) if said else (0, 0)
+        return min(named + 5, 30), min(client, 20)
 
     def _place(self, selected: str | None) -> None:
         if selected in self._shown:
@@ -162,11 +171,14 @@ class Connectors(Vertical):
         off = " (overridden)" if entry.overridden and not off else off
         # Of two that have one name, whose each is; a wide list says that of all.
         whose = f" {self._glyphs.dot} {entry.client}" if self._names[entry.name] > 1 and not wide else ""
-        head = Content.assemble((f" {sign} ", STATUS_STYLES[status]), line(name + off), line(whose, "dim"))
+        head = Content.assemble(
+            (f" {sign} ", STATUS_STYLES[status]), line(name + off), line(whose, "$text-muted")
+        )
         if wide:
-            about = line(f"{entry.client:<20}  {self._mask(session.next_target)}", "$text-muted")
-            head = Content.assemble(head.truncate(30, ellipsis=True, pad=True), "  ", about)
-        room = width - len(after) - 1
+            named, client = self._columns
+            about = line(f"{entry.client:<{client}}  {self._mask(session.next_target)}", "$text-muted")
+            head = Content.assemble(head.truncate(named, ellipsis=True, pad=True), "  ", about)
+        room = width - (len(after) + 1 if after else 0)
         shown = head.truncate(max(room, 10), ellipsis=True, pad=True)
         return Content.assemble(shown, " ", (after, STATUS_STYLES[status]))
 
@@ -194,7 +206,7 @@ class Connectors(Vertical):
         """Let somebody type what the rows must hold; a word after ``!`` must not be there."""
         field = self.query_one("#filter", Input)
         field.add_class("open")
-        field.focus()
+        self.screen.set_focus(field)  # at once: what is typed next belongs there
 
     def close_filter(self) -> bool:
         """Show every row again; False where nothing was filtered."""
@@ -203,7 +215,7 @@ class Connectors(Vertical):
             return False
         field.value = ""
         field.remove_class("open")
-        self.rows.focus()
+        self.screen.set_focus(self.rows)
         return True
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -213,7 +225,9 @@ class Connectors(Vertical):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.rows.focus()
+        self.screen.set_focus(self.rows)
+        if len(self._shown) == 1:  # nothing is left to choose
+            self.post_message(self.Opened(self._shown[0]))
 
     def _under_cursor(self) -> str | None:
         place = self.rows.highlighted

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from diagnose.display import display
+from diagnose.records import record
 from diagnose.step import TITLES
 from diagnose_tui.glyphs import STATUS_STYLES, UNICODE, Glyphs
 from diagnose_tui.widgets.rows import Rows
@@ -22,7 +23,7 @@ from diagnose_tui.widgets.rows import Rows
 if TYPE_CHECKING:
     from diagnose.history import Entry
 
-__all__ = ["RunList", "ago", "changed", "run_line"]
+__all__ = ["Calendar", "RunList", "ago", "changed", "run_line"]
 
 _WORDS = {"passed": "passed", "warned": "warnings", "failed": "FAILED", "error": "no verdict"}
 _AGES = ((86_400.0, "day"), (3600.0, "hour"), (60.0, "minute"))
@@ -30,6 +31,14 @@ _MARKS = "12"
 _SLOWER = 3.0
 _SLOWER_MS = 1000.0
 """A run that took so many times and so much longer is told; less is chance."""
+
+
+@record
+class Calendar:
+    """What time it is, and where; ``zone`` None: where this machine is."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    zone: tzinfo | None = None
 
 
 def ago(then: datetime, now: datetime) -> str:
@@ -71,7 +80,7 @@ def run_line(
     *,
     width: int,
     glyphs: Glyphs,
-    now: datetime,
+    calendar: Calendar,
     mark: str = "  ",
     here: bool = False,
 ) -> Content:
@@ -79,21 +88,21 @@ def run_line(
 
     The row under the cursor has the cursor's colours.
     """
-    local = run.started_at.astimezone()
+    local = run.started_at.astimezone(calendar.zone)
     when = local.strftime("%Y-%m-%d %H:%M:%S" if width >= 70 else "%m-%d %H:%M")
     status = run.status if run.status in _WORDS else "failed"
     word = f"{glyphs.status[status]} {_WORDS.get(run.status, run.status)[:10]:<11}"
     title = TITLES[run.step][1] if run.step is not None and run.step in TITLES else ""
     place = display(" ".join(part for part in (run.code or "", title) if part))
     took = f"{run.duration_ms / 1000:7.2f} s"
-    since = f"{ago(run.started_at, now):<16}" if width >= 90 else ""
+    since = f"{ago(run.started_at, calendar.now()):<16}" if width >= 90 else ""
     change = changed(run, before) if width >= 90 else ""
     return Content.assemble(
         f"{mark}{when}  {since}",
         (word, "" if here else STATUS_STYLES[status]),
-        f"{took}  {place:<24}  ",
+        f"{took}  {place:<24}  " if change else f"{took}  {place}",
         (change, "italic"),
-    )
+    ).truncate(width, ellipsis=True)
 
 
 class RunList(Vertical):
@@ -122,9 +131,10 @@ class RunList(Vertical):
             super().__init__()
             self.before, self.after = before, after
 
-    def __init__(self, glyphs: Glyphs = UNICODE, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, glyphs: Glyphs = UNICODE, calendar: Calendar | None = None) -> None:
+        super().__init__()
         self.glyphs = glyphs
+        self.calendar = calendar or Calendar()
         self.runs: Sequence[Entry] = ()
         self._marked: list[str] = []
 
@@ -153,9 +163,14 @@ class RunList(Vertical):
         run = self.runs[number]
         marked = _MARKS[self._marked.index(run.id)] if run.id in self._marked else " "
         mark = f"{self.glyphs.here if here else ' '}{marked} "
-        now = datetime.now(UTC)
         return run_line(
-            run, self._before(number), width=width, glyphs=self.glyphs, now=now, mark=mark, here=here
+            run,
+            self._before(number),
+            width=width,
+            glyphs=self.glyphs,
+            calendar=self.calendar,
+            mark=mark,
+            here=here,
         )
 
     def _tell(self) -> None:
@@ -164,7 +179,7 @@ class RunList(Vertical):
             self.query_one(Static).update(Content("No run of this connector is kept yet."))
             return
         run = self.runs[number]
-        seen = [f"run {run.short_id}, {ago(run.started_at, datetime.now(UTC))}"]
+        seen = [f"run {run.short_id}, {ago(run.started_at, self.calendar.now())}"]
         seen += [f"{word} {value}" for word, value in _versions(run) if value]
         change = changed(run, self._before(number)) or "no other verdict than the run before"
         keys = f"Enter opens it, Space marks it, d compares {self._pair_in_words()}"

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["StepList", "rows_of"]
 
-_FIXED = 43
+_FIXED = 44
 """Cells before the bar: cursor, sign, word, number, title and time."""
-_LEAST_BAR = 8
+_LEAST_BAR, _MOST_BAR = 8, 44
+"""Cells of the waterfall; what is left of a wide screen says the phases in words."""
 _QUIET = frozenset({"passed", "not_applicable", "skipped"})
 
 
@@ -52,8 +53,8 @@ def rows_of(view: View, *, compact: bool, every: bool, expanded: frozenset[str])
         step = known.get(step_id)
         before = rows[-1] if rows else None
         if not every and before is not None and before.exchange is None:
-            last = known.get(before.ids[-1])
-            if _together(last, step, view, compact=compact) and before.ids[-1] != view.selected:
+            line_so_far = [known[one] for one in before.ids if one in known]
+            if _together(line_so_far, step, view, compact=compact) and before.ids[-1] != view.selected:
                 rows[-1] = Row(ids=(*before.ids, step_id))
                 continue
         rows.append(Row(ids=(step_id,)))
@@ -62,12 +63,12 @@ def rows_of(view: View, *, compact: bool, every: bool, expanded: frozenset[str])
     return rows
 
 
-def _together(last: StepResult | None, step: StepResult | None, view: View, *, compact: bool) -> bool:
-    if last is None or step is None or step.id == view.selected:
+def _together(so_far: Sequence[StepResult], step: StepResult | None, view: View, *, compact: bool) -> bool:
+    if not so_far or step is None or step.id == view.selected:
         return False
-    unreached = last.blocked_by is not None and step.blocked_by is not None
-    if unreached:
+    if so_far[0].blocked_by is not None and (step.blocked_by is not None or step.status == "not_applicable"):
         return True
+    last = so_far[-1]
     done = view.report is not None
     return (
         compact
@@ -179,7 +180,7 @@ class StepList(Widget, can_focus=True):
         if step is not None and step.started_ms is None:
             return line(reason(step, self._view.steps), "$text-muted").truncate(room, ellipsis=True)
         codes = _codes(step)
-        width = max(min(room - max(len(codes) + 1, 9), 60), 0)
+        width = max(min(room - max(len(codes) + 1, 9), _MOST_BAR), 0)
         if width < _LEAST_BAR or (step is None and not running):
             return Content.styled(codes, "bold")
         if step is not None:
@@ -197,9 +198,13 @@ class StepList(Widget, can_focus=True):
         steps = {step.id: step for step in self._view.steps}
         first, last = steps[ids[0]], steps[ids[-1]]
         unreached = first.blocked_by is not None
-        status = "skipped" if unreached or first.status == "skipped" else "passed"
-        blocker = reason(first, self._view.steps)
-        word = blocker if unreached else ", ".join(steps[one].title for one in ids)
+        status = next(
+            (steps[one].status for one in ids if steps[one].status != "not_applicable"), first.status
+        )
+        names = ", ".join(steps[one].title for one in ids if steps[one].status == status)
+        others = ", ".join(steps[one].title for one in ids if steps[one].status != status)
+        without = f"; {STATUSES['not_applicable']}: {others}" if others else ""
+        word = reason(first, self._view.steps) if unreached else f"{names}{without}"
         took = sum(steps[one].duration_ms or 0.0 for one in ids)
         sign = self._signs.status[status]
         said = Content.assemble(
@@ -212,14 +217,15 @@ class StepList(Widget, can_focus=True):
 
     def _phase(self, exchange: Exchange, width: int) -> Content:
         timings = {name: ms for name, ms in exchange.timings_ms.items() if name != "total"}
-        said = ", ".join(f"{name} {_time(ms)}" for name, ms in timings.items()) or "no answer"
+        said = ", ".join(f"{name} {ms:.1f}" for name, ms in timings.items())
+        said = f"{said} ms" if said else "no answer"
         request = exchange.request
         where = str(request.get("url") or "").partition("://")[2].partition("/")[2]
         name = f"{request.get('method')} /{where}" if "url" in request else str(request.get("method"))
         head = Content.assemble(
             "      ", line(name[: _FIXED - 8]).truncate(_FIXED - 8, ellipsis=True, pad=True), "  "
         )
-        room = max(min(width - _FIXED - 9, 60), 0)
+        room = max(min(width - _FIXED - 9, _MOST_BAR), 0)
         began = exchange.started_ms
         if room < _LEAST_BAR or began is None:
             return Content.assemble(head, line(said, "$text-muted")).truncate(width, ellipsis=True)

@@ -104,14 +104,15 @@ class KeyBar(Widget):
         reasons = {one.id: self._why_not(one.id) for one in shown}
         last = next(one for one in shown if one.id == "help")
         room = width - len(_shown(last, None)) - 2
-        parts: list[Content] = []
-        for one in shown:
-            piece = _key(one, reasons[one.id])
-            if one is last or room < piece.cell_length + 2:
-                continue
-            room -= piece.cell_length + 2
-            parts.append(piece)
-        keys = Content("  ").join([*parts, _key(last, None)])
+        fitting: set[str] = set()
+        for one in sorted(shown, key=lambda one: reasons[one.id] is not None):  # what can be done goes first
+            cells = len(_shown(one, reasons[one.id])) + 2
+            if one is not last and cells <= room:
+                room -= cells
+                fitting.add(one.id)
+        keys = Content("  ").join(
+            [_key(one, reasons[one.id]) for one in shown if one.id in fitting or one is last]
+        )
         if not self.has_class("tall"):
             return keys
         why = f"  {self._glyphs.dot} ".join(
