@@ -80,9 +80,9 @@ class Terminal:
         """The process in the pane."""
         return int(self._tmux("display-message", "-p", "-t", "app", "#{pane_pid}"))
 
-    def wait(self, holds: Callable[[], Any], what: str) -> None:
+    def wait(self, holds: Callable[[], Any], what: str, within_s: float = _PATIENCE_S) -> None:
         """Look again and again until ``holds``."""
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + within_s
         while not holds():
             assert time.monotonic() < deadline, f"waited in vain for: {what}\n{self.screen}"
             time.sleep(_LOOK_EVERY_S)  # a screen tells nobody that it changed
@@ -90,8 +90,21 @@ class Terminal:
     def shows(self, *texts: str) -> None:
         self.wait(lambda: all(text in self.text for text in texts), " and ".join(texts))
 
-    def hides(self, text: str) -> None:
-        self.wait(lambda: text not in self.text, f"no {text}")
+    def hides(self, text: str, within_s: float = _PATIENCE_S) -> None:
+        self.wait(lambda: text not in self.text, f"no {text}", within_s)
+
+    def insist(self, key: str, question: str) -> None:
+        """Press ``key`` until ``question`` is gone: a key that comes with a question is no answer to it."""
+
+        def answered() -> bool:
+            self.press(key)
+            try:
+                self.hides(question, within_s=_PATIENCE_S / 5)
+            except AssertionError:
+                return False
+            return True
+
+        self.wait(answered, f"{key} as the answer to {question}")
 
     def ends(self) -> int:
         """The exit code of the command, once it has ended."""
@@ -187,7 +200,7 @@ def test_no_server_outlives_the_app_that_started_it(lab: Lab, machine: Machine, 
         terminal.shows("files")
         terminal.press("Enter")
         terminal.shows("Start this process?")
-        terminal.press("y")
+        terminal.insist("y", "Start this process?")
         terminal.wait(lambda: len(_inside(terminal)) > 1, "a server that was started")
         started = _inside(terminal)
         terminal.press("q")

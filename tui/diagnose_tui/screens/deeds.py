@@ -57,8 +57,6 @@ class Deeds(Screen[int]):
     opens = False
     """Whether something was asked for that may open a screen: what is typed meanwhile is meant for that."""
     ahead: list[tuple[str, str | None]]
-    unseen = 0
-    """How many of them were pressed before there was a question to be seen."""
 
     @property
     def session(self) -> Session | None:
@@ -90,21 +88,15 @@ class Deeds(Screen[int]):
         """Show a screen and wait for what it is dismissed with."""
         app: App[Any] = self.app
         answer = app.push_screen(screen, wait_for_dismiss=True)
-        screen.call_after_refresh(self._seen)
+        screen.call_after_refresh(self.call_after_refresh, self.typed_ahead)
         return await answer
-
-    def _seen(self) -> None:
-        """A question is on the screen: what is pressed from now on answers it."""
-        self.unseen = len(self.ahead)
-        self.call_after_refresh(self.typed_ahead)
 
     def typed_ahead(self) -> None:
         """Give the keys that were pressed while a question was on its way to whoever has the focus now."""
         self.opens = False
         keys, self.ahead = self.ahead, []
-        unseen, self.unseen = self.unseen, 0
         if self.app.screen is not self and not isinstance(self.app.focused, Input):
-            keys = keys[unseen:]  # nobody says yes to what they have not seen
+            return  # nobody says yes to what they have not seen
         for key, character in keys:
             self.app.post_message(events.Key(key, character))
 

@@ -150,7 +150,8 @@ class Connectors(Vertical):
         looks = (
             session.status,
             session.code,
-            session.edited,
+            session.edited is not None,
+            session.next_target,
             wide,
             self._called(session.entry),
         )
