@@ -319,3 +319,18 @@ def test_where_only_ascii_is_shown_nothing_else_reaches_the_terminal(tmp_path: P
     seen = played(act, [EXPIRED, named], state=tmp_path, ascii_only=True)
     assert [] == sorted({sign for text in seen for sign in text if not sign.isascii()})
     assert "wetter-f?r-????" in seen[0]
+
+
+def test_the_fix_of_a_broken_definition_can_be_copied(tmp_path: Path) -> None:
+    file = tmp_path / "mcp.json"
+    file.write_text('{"mcpServers": {"one": {"url": "https://one.example/mcp"}, "two": {"urll": 1}}}')
+    entry = entries_of(load(file), DiagnoseApp(environ={"HOME": str(tmp_path)}).board.options)[1]
+
+    async def act(pilot: Pilot[Any], app: DiagnoseApp) -> str:
+        await on(pilot, "y")
+        await on(pilot, "f")
+        await until(pilot, lambda: bool(app.clipboard))
+        return app.clipboard
+
+    assert entry.reason is not None
+    assert entry.reason.hint in played(act, [entry], state=tmp_path)

@@ -104,6 +104,11 @@ def _log_in(now: Situation) -> str | None:
     return None if asked else "this server asks for no login"
 
 
+def _copy(now: Situation) -> str | None:
+    broken = now.session is not None and now.session.trouble is not None
+    return None if broken else _has_steps(now)
+
+
 def _export(now: Situation) -> str | None:
     return None if now.session is not None and now.session.report is not None else "needs a finished run"
 
@@ -132,7 +137,7 @@ _QUESTIONS: Mapping[str, Callable[[Situation], str | None]] = {
     "edit": _form,
     "tool": _tool,
     "log_in": _log_in,
-    "copy": _has_steps,
+    "copy": _copy,
     "export": _export,
     "history": _history,
     "diff": _diff,
