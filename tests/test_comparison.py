@@ -82,6 +82,20 @@ SAME = [
 ]
 
 
+@pytest.fixture(scope="module")
+def warm(lab: Lab) -> None:
+    """What a run of each kind imports when it first needs it is loaded, so that no run is charged with it."""
+    for name in ("healthy-oauth-deep", "healthy-stdio-legacy", "healthy-modern-tls"):
+        with lab.start(name) as running:
+            from scenario_runs import environment
+
+            from diagnose.cli import main
+
+            with environment({**running.env, "DIAGNOSE_KEYRING": "off"}):
+                main(["run", *running.args, "--json", *running.target])
+
+
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("name", SAME)
 def test_two_runs_of_the_same_server_have_no_difference(lab: Lab, name: str) -> None:
     with lab.start(name) as running:

@@ -162,9 +162,9 @@ def test_from_the_file_of_a_client_to_the_cause_by_keys_alone(
         )
 
         terminal.press("e")
-        terminal.shows("What it means", "Likely causes")
+        terminal.shows("What it means", "The server is up and answered in HTTP")
         terminal.press("Escape")
-        terminal.hides("Likely causes")
+        terminal.hides("What it means")
         terminal.press("8")
         terminal.shows("just now", "the first run that is kept")
         terminal.press("r")

@@ -291,6 +291,24 @@ def test_a_stored_report_is_shown_at_its_failing_step_and_cannot_be_run(tmp_path
     assert "a stored report is shown: there is nothing to run" in text
 
 
+def test_a_terminal_that_shrinks_while_a_screen_is_above_says_so_and_gives_it_back(tmp_path: Path) -> None:
+    async def act(pilot: Pilot[Any], app: DiagnoseApp) -> list[str]:
+        await on(pilot, "question_mark")
+        seen = []
+        for small in ((40, 10), (50, 12)):
+            await pilot.resize_terminal(*small)
+            await until(pilot, lambda: isinstance(app.screen, TooSmall))
+            seen.append(type(app.screen).__name__)
+            await pilot.resize_terminal(100, 30)
+            await until(pilot, lambda: not isinstance(app.screen, TooSmall))
+            seen.append(type(app.screen).__name__)
+        await on(pilot, "escape")
+        return [*seen, type(app.screen).__name__]
+
+    shapes = played(act, [EXPIRED], state=tmp_path, size=(100, 30))
+    assert ["TooSmall", "HelpScreen", "TooSmall", "HelpScreen", "MainScreen"] == shapes
+
+
 def test_what_a_server_calls_itself_is_no_markup_and_moves_no_cursor(tmp_path: Path) -> None:
     name = "[red]loud[/red] \x1b[2J\u202etxt [@click=app.quit]q[/]"
     entry = Entry(key="hostile", name=name, client=name, target=name, place=name)

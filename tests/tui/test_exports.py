@@ -162,7 +162,8 @@ def test_a_file_that_is_there_is_replaced_at_a_word_only(expired: Report, tmp_pa
         ExportScreen(expired, folder=tmp_path), "enter", until_said="ctrl+o", size=(160, 24)
     )
     assert UNANSWERED is answer
-    assert "exists already: ctrl+o replaces it, or type another name" in screen
+    said = " ".join(screen.replace("│", " ").split())
+    assert "exists already: ctrl+o replaces it, or type another name" in said
     wanted = _answered(ExportScreen(expired, folder=tmp_path), "enter", "ctrl+o")
     assert Wanted(format="json", path=there, replace=True) == wanted
 

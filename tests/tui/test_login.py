@@ -219,7 +219,7 @@ def test_a_login_scenario_of_the_lab_has_its_verdict_in_the_app_too(
             await pilot.press("b")
 
         with environment(running.env):
-            report, _ = with_run(running, act, login_timeout=20)
+            report, _ = with_run(running, act, login_timeout=4)
     finally:
         running.stop()
     assert code == report.verdict.code
