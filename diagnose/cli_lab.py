@@ -114,7 +114,8 @@ def demo(scenario: str | None, verbose: int, as_json: bool) -> int:
             for number, name in enumerate((_HEALTHY, _first_broken()), 1)
         ]
     told = deliver(
-        "That is all there is to it: diagnose URL does the same with your connector.\n"
+        "That is all there is to it: diagnose URL does the same with your connector,\n"
+        "and diagnose tui shows every connector of this machine on one screen.\n"
         "diagnose lab list names the other servers, diagnose demo NAME shows one of them."
     )
     return ExitCode.PASSED if told and all(entry.as_made for entry in shown) else ExitCode.FAILED
