@@ -126,6 +126,8 @@ def terminal(tmp_path: Path, machine: Machine) -> Iterator[Terminal]:
     own = {
         **machine.env,
         **_TERMINAL,
+        "COLUMNS": "100",  # as a shell may export them: the terminal's own size counts
+        "LINES": "30",
         "DIAGNOSE_STATE_DIR": str(tmp_path / "state"),
         "DIAGNOSE_HISTORY": "on",
         "DIAGNOSE_KEYRING": "off",

@@ -13,6 +13,8 @@ from diagnose_tui.walks import AT_ONCE
 
 __all__ = ["show"]
 
+_SIZE = ("COLUMNS", "LINES")
+
 
 def show(
     entries: Sequence[Entry],
@@ -25,6 +27,11 @@ def show(
     ascii_only: bool | None = None,
 ) -> int:
     """Show the app until somebody leaves it, and return the exit code of the process."""
+    environ = dict(os.environ)  # what a local process gets stays as it is
+    if "TEXTUAL_DRIVER" not in environ:
+        # A shell that exports its size holds Textual at it for good; the terminal knows its own.
+        for name in _SIZE:
+            os.environ.pop(name, None)
     app = DiagnoseApp(
         entries,
         finder=finder,
@@ -33,5 +40,6 @@ def show(
         watch_s=watch_s,
         at_once=at_once,
         ascii_only=ascii_only,
+        environ=environ,
     )
-    return run_app(app, os.environ)
+    return run_app(app, environ)

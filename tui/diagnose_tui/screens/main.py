@@ -20,7 +20,6 @@ from diagnose_tui.glyphs import Glyphs
 from diagnose_tui.keys import ACTIONS
 from diagnose_tui.panes.history import HistoryPane
 from diagnose_tui.screens.taking import Taking
-from diagnose_tui.screens.too_small import follow_size
 from diagnose_tui.session import Session
 from diagnose_tui.view import View
 from diagnose_tui.walks import Told
@@ -245,12 +244,7 @@ class MainScreen(Taking):
     async def on_run_list_pair(self, message: RunList.Pair) -> None:
         await self.compare_kept(message.before, message.after)
 
-    def on_screen_resume(self) -> None:
-        # The terminal may have shrunk while another screen was above this one.
-        follow_size(self.app, self.app.size)
-
     def on_resize(self, event: events.Resize) -> None:
-        follow_size(self.app, event.size)
         self.query_one(KeyBar).set_class(event.size.height >= _SHORT, "tall")
         self.call_after_refresh(self._resized)
 
