@@ -13,10 +13,11 @@ from diagnose_lab import Running
 from diagnose_tui.app import DiagnoseApp
 from diagnose_tui.entries import Entry
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from diagnose.connector import Connector
 
-__all__ = ["Play", "entry_for", "on", "played", "rested"]
+__all__ = ["Play", "asked", "entry_for", "on", "played", "rested"]
 
 Play = Callable[[Pilot[Any], DiagnoseApp], Awaitable[Any]]
 
@@ -68,6 +69,11 @@ async def on(pilot: Pilot[Any], *keys: str) -> str:
     await pilot.press(*keys)
     await pilot.pause()
     return shown(pilot.app)
+
+
+def asked(app: DiagnoseApp, kind: type[Screen[Any]]) -> bool:
+    """Whether a screen of ``kind`` takes keys: what was typed before it was seen is no answer."""
+    return isinstance(app.screen, kind) and not app.main.opens
 
 
 def entry_for(running: Running, name: str = "lab") -> Entry:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from app_play import entry_for, played, rested
+from app_play import asked, entry_for, played, rested
 from app_screens import shown, until
 from diagnose_lab import Lab, Running
 from diagnose_lab.browser import UserAgent
@@ -158,7 +158,7 @@ def test_a_picked_tool_is_called_with_its_arguments_only_after_a_yes(tmp_path: P
                 if isinstance(app.screen, ArgumentsScreen):  # what it requires was left out, and is meant
                     await until(pilot, lambda: "^s again" in " ".join(shown(app).split()))
                     await pilot.press("ctrl+s")
-                await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+                await until(pilot, lambda: asked(app, ConfirmScreen))
                 await pilot.press(answer)
                 await until(pilot, lambda: app.screen is app.main)
                 if answer == "escape":

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
-from app_play import entry_for, on, played, rested
+from app_play import asked, entry_for, on, played, rested
 from app_screens import shown, until
 from diagnose_lab import Lab
 from diagnose_tui.app import DiagnoseApp
@@ -180,13 +180,13 @@ def test_a_found_command_is_started_only_after_a_yes_that_enter_does_not_give(tm
         session = app.main.session
         assert session is not None
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await until(pilot, lambda: asked(app, ConfirmScreen))
         seen.append(" ".join(shown(app).split()))
         await on(pilot, "enter")
         await until(pilot, lambda: app.screen is app.main)
         seen.append(session.status)
         await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await until(pilot, lambda: asked(app, ConfirmScreen))
         await on(pilot, "y")
         await until(pilot, lambda: session.running is not None and bool(sleepers()))
         started = len(sleepers())

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app_play import entry_for, on, played, rested
+from app_play import asked, entry_for, on, played, rested
 from app_screens import shown, until
 from diagnose_lab import Lab
 from diagnose_tui.app import DiagnoseApp
@@ -125,7 +125,7 @@ def test_a_yes_holds_for_the_command_that_was_shown_and_for_no_other(tmp_path: P
         assert session is not None
         assert session.entry.connector is not None
         await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await until(pilot, lambda: asked(app, ConfirmScreen))
         await pilot.press("y")
         await until(pilot, lambda: session.running is not None)
         await on(pilot, "c")
@@ -159,16 +159,16 @@ def test_a_file_of_a_project_gets_no_variable_of_this_environment_without_a_yes(
             await pilot.press("R")
             await until(pilot, lambda: "for your word" in shown(app))
             await pilot.press("r")
-            await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            await until(pilot, lambda: asked(app, ConfirmScreen))
             text = shown(app)
             await on(pilot, "enter")
             await until(pilot, lambda: app.screen is app.main)
             return len(running.log), " ".join(text.split())
 
-        sent, asked = played(act, [entry], state=tmp_path, environ={"TAKEN": "canary-of-the-environment"})
+        sent, said = played(act, [entry], state=tmp_path, environ={"TAKEN": "canary-of-the-environment"})
     assert 0 == sent
-    assert "variables TAKEN" in asked
-    assert "canary" not in asked
+    assert "variables TAKEN" in said
+    assert "canary" not in said
 
 
 def test_all_leaves_out_what_is_switched_off_or_overridden(tmp_path: Path, lab: Lab) -> None:
@@ -241,7 +241,7 @@ def test_an_earlier_run_is_not_shown_over_one_that_goes(tmp_path: Path, lab: Lab
             await until(pilot, lambda: len(app.board.kept.rows(session.key)) == 1)
             await rested(pilot, app)
             await pilot.press("h")
-            await until(pilot, lambda: isinstance(app.screen, HistoryScreen))
+            await until(pilot, lambda: asked(app, HistoryScreen))
             app.board.run(session)
             await until(pilot, lambda: session.running is not None)
             await pilot.press("enter")
@@ -437,13 +437,13 @@ def test_a_tool_that_was_allowed_for_one_server_is_not_called_on_another_without
             session.edited = Edited(connector=connector, options=allowed)
             again = app.main.why_not("watch")
             await pilot.press("o")
-            await until(pilot, lambda: isinstance(app.screen, EditScreen))
+            await until(pilot, lambda: asked(app, EditScreen))
             assert isinstance(app.screen, EditScreen)
             url = app.screen._fields["url"].control
             assert isinstance(url, Line)
             url.value = other.url
             await pilot.press("ctrl+s")
-            await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            await until(pilot, lambda: asked(app, ConfirmScreen))
             await pilot.press("enter")
             await until(pilot, lambda: app.screen is app.main)
             await rested(pilot, app)
