@@ -99,7 +99,12 @@ def _connected(name: str) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection) -> None:
     """Make the tables of a new file. Raises ForeignDatabase for a file of somebody else."""
-    if _is_ours(connection):
+    connection.execute("BEGIN")  # one look at one state: another process may be making the tables just now
+    try:
+        ours = _is_ours(connection)
+    finally:
+        connection.rollback()
+    if ours:
         return
     connection.execute("PRAGMA auto_vacuum = FULL")
     connection.execute("BEGIN EXCLUSIVE")

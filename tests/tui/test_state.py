@@ -190,7 +190,11 @@ def test_all_leaves_out_what_is_switched_off_or_overridden(tmp_path: Path, lab: 
 
 def test_the_cursor_stays_on_a_row_whose_status_no_longer_fits_the_filter(tmp_path: Path) -> None:
     async def act(pilot: Pilot[Any], app: DiagnoseApp) -> tuple[str | None, list[str]]:
-        await on(pilot, "slash", *"!running", "enter", "end")
+        rows = app.main.query_one(Connectors).rows
+        await on(pilot, "slash", *"!running", "enter")
+        await until(pilot, lambda: app.main.focused is rows)
+        await on(pilot, "end")
+        await until(pilot, lambda: app.main.selected_key == HANGS.key)
         await on(pilot, "enter")
         await until(pilot, lambda: app.main.session is not None and app.main.session.status == "running")
         await until(pilot, lambda: app.main.settled)
