@@ -77,22 +77,12 @@ def _client(word: str | None) -> str | None:
 
 
 def _unread(problem: UsageError, file: str) -> Any:
-    from diagnose.catalogue import page
     from diagnose.listing.model import BrokenFile, Place
-    from diagnose.model import Problem
     from diagnose.redact import Redactor
+    from diagnose.reporting import problem_of
 
-    said = {
-        "code": problem.code,
-        "name": page(problem.code).name,
-        "severity": "error",
-        "what": problem.what,
-        "hint": problem.hint,
-        "where": problem.where,
-    }
-    cleaned = Redactor().clean(said)
     place = Place(file=str(Redactor().clean(file)))
-    return BrokenFile(client="", title=_NAMED, place=place, problem=Problem(**cleaned))
+    return BrokenFile(client="", title=_NAMED, place=place, problem=problem_of(problem))
 
 
 def _diagnose(listing: Listing, entries: tuple[Defined, ...], given: dict[str, Any]) -> None:

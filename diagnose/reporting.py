@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from diagnose import model
+from diagnose.catalogue import page
 from diagnose.context import Context
 from diagnose.environment import environment_of
+from diagnose.errors import UsageError
+from diagnose.redact import Redactor
 from diagnose.verdict import verdict
 from diagnose.version import VERSION
 
-__all__ = ["recorded", "report_of"]
+__all__ = ["problem_of", "recorded", "report_of"]
 
 
 def report_of(
@@ -50,3 +53,16 @@ def recorded(ctx: Context, began: float) -> list[model.Exchange]:
     """Every exchange of the report; one of an earlier run began before this one did."""
     every = (*ctx.recorder.carried, *ctx.recorder.exchanges)
     return [exchange.report(ctx.redactor, run_began=began) for exchange in every]
+
+
+def problem_of(refusal: UsageError) -> model.Problem:
+    """Input that cannot be used, as a document or a screen shows it: redacted, with the name of its code."""
+    said = {
+        "code": refusal.code,
+        "name": page(refusal.code).name,
+        "severity": "error",
+        "what": refusal.what,
+        "hint": refusal.hint,
+        "where": refusal.where,
+    }
+    return model.Problem(**Redactor().clean(said))

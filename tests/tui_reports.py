@@ -12,15 +12,14 @@ from diagnose.model import (
     Environment,
     Evidence,
     Exchange,
-    FailedStep,
     Finding,
     Report,
     Run,
     StepResult,
     Tool,
-    Verdict,
 )
 from diagnose.step import TITLES
+from diagnose.verdict import verdict
 
 __all__ = ["HOSTILE", "finding", "report_of", "report_with"]
 
@@ -81,22 +80,11 @@ def report_with(
         for step_id, (number, title) in TITLES.items()
     ]
     steps[2] = steps[2].model_copy(update={"status": "failed", "findings": findings})
-    decisive = findings[0]
     return Report(
         tool=Tool(name="connector-diagnose", version="0"),
         run=Run(id="1", started_at="2026-11-24T12:00:00Z", duration_ms=2.0),
         connector=ConnectorSummary(name=text, transport="streamable-http", url=url, source=text),
-        verdict=Verdict(
-            status="failed",
-            failed_step=FailedStep(number=3, id="tls"),
-            code=decisive.code,
-            name=decisive.name,
-            summary=decisive.summary,
-            cause=decisive.cause,
-            fix=decisive.fix,
-            actor=decisive.actor,
-            confidence=decisive.confidence,
-        ),
+        verdict=verdict(steps),
         steps=steps,
         exchanges=exchanges or [],
         environment=Environment(python="3", openssl="3", platform="Linux"),

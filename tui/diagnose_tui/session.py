@@ -106,11 +106,6 @@ class Session:
         return resumable(self.run, step or self.selected)
 
     @property
-    def going(self) -> Run | None:
-        """The run that goes now."""
-        return self._going
-
-    @property
     def steps(self) -> list[StepResult]:
         """What has finished, in the order of the steps."""
         return [self._steps[step_id] for step_id in ORDER if step_id in self._steps]

@@ -162,6 +162,7 @@ class Walks:
 
     async def _walk_now(self, key: str, prepare: Callable[[], Run]) -> None:
         from diagnose.errors import UsageError
+        from diagnose.reporting import problem_of
 
         try:
             run = await in_daemon_thread(prepare)
@@ -169,7 +170,7 @@ class Walks:
             self._told(key, Began(run=run))
             await self._events(key, run)
         except UsageError as problem:
-            self._told(key, Refused(problem=_problem(problem)))
+            self._told(key, Refused(problem=problem_of(problem)))
         except Exception as problem:  # our own bug costs this run, and not the app
             self._told(key, Refused(problem=_bug(problem)))
         finally:
@@ -199,22 +200,6 @@ class Walks:
             step = run.ctx.step_id
             if step:
                 self._told(key, Seen(step=step, exchanges=run.exchanges_of(step)))
-
-
-def _problem(problem: Any) -> Problem:
-    from diagnose.catalogue import page
-    from diagnose.model import Problem
-    from diagnose.redact import Redactor
-
-    said = {
-        "code": problem.code,
-        "name": page(problem.code).name,
-        "severity": "error",
-        "what": problem.what,
-        "hint": problem.hint,
-        "where": problem.where,
-    }
-    return Problem(**Redactor().clean(said))
 
 
 def _bug(problem: Exception) -> Problem:

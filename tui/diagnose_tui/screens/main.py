@@ -304,10 +304,6 @@ class MainScreen(Taking):
         """Take the classes of the panes, imported off the event loop."""
         self.query_one(Detail).learn(classes)
 
-    def go_to(self, key: str) -> None:
-        """Put the cursor on a connector and show its run."""
-        self.enter(key)
-
     def enter(self, key: str) -> None:
         self.selected_key = key
         self.redraw()
